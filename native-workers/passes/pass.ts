@@ -1,0 +1,81 @@
+/**
+ * What a pass is. Every file in this folder looks alike: what and why with sources, options with a doc line each, defaults,
+ * schema, the pass, its exported per-node worker, private parts. README.md tells how to add one.
+ */
+import type { z } from 'zod';
+import type { Model } from '../graph/model.ts';
+import type { Engine, Feeds } from '../lib/engine.ts';
+import type { Random } from '../lib/random.ts';
+
+export type PassFamily = 'clean' | 'fuse' | 'prune' | 'quantize' | 'lower';
+
+/** What a pass needs besides the graph; a run that cannot give it skips the pass with that reason. */
+export type PassNeed = 'engine' | 'calibration';
+
+/** A remark on one node or on the whole pass, for the report. */
+export interface PassNote {
+  readonly message: string;
+  readonly node?: string;
+}
+
+export type PassOutcome =
+  /** Counts by what was done, such as `{ 'weights to float16': 42 }`. */
+  | {
+      readonly status: 'changed';
+      readonly counts: Readonly<Record<string, number>>;
+      readonly notes: readonly PassNote[];
+    }
+  | { readonly status: 'unchanged'; readonly reason: string; readonly notes?: readonly PassNote[] }
+  | { readonly status: 'skipped'; readonly reason: string; readonly notes?: readonly PassNote[] };
+
+/** Calibration inputs: an iterable that can be walked more than once and holds one batch at a time. */
+export interface CalibrationData {
+  readonly samples: number;
+  /** True when the inputs are random and not the user's: the report says so in red. */
+  readonly random: boolean;
+  batches(): AsyncIterable<Feeds>;
+}
+
+export interface PassContext {
+  /** Runs graphs. Present when the pass says it needs 'engine' or 'calibration'. */
+  readonly engine: Engine;
+  /** Present when the pass says it needs 'calibration'. */
+  readonly calibration: CalibrationData | null;
+  readonly random: Random;
+  /** An empty folder that lives as long as the job: for models given to the engine by path, and for spilled tensors. */
+  readonly scratch: string;
+  /**
+   * Latest-wins progress within the pass. Awaiting it lets a cancel through: it throws `cancelled` when one was asked for.
+   * Call it at least once per node or batch.
+   */
+  progress(done: number, total: number, what: string): Promise<void>;
+  log(message: string): void;
+}
+
+export interface PassFacts {
+  /** The name in recipes and on the command line: `clean`, `float16`, `quantize-dynamic`. */
+  readonly id: string;
+  readonly title: string;
+  /** One sentence for lists. */
+  readonly summary: string;
+  readonly family: PassFamily;
+  /** True when the outputs of the model can change beyond rounding. */
+  readonly lossy: boolean;
+  readonly needs: readonly PassNeed[];
+}
+
+export interface Pass<Options extends object = object> extends PassFacts {
+  readonly defaults: Options;
+  /** Strict: an unknown option is an error that names it. Each field has `.describe()` with its unit and range in words. */
+  readonly schema: z.ZodType<Options>;
+  run(model: Model, options: Options, context: PassContext): Promise<PassOutcome>;
+}
+
+export function definePass<Options extends object>(
+  facts: PassFacts,
+  defaults: Options,
+  schema: z.ZodType<Options>,
+  run: (model: Model, options: Options, context: PassContext) => Promise<PassOutcome>,
+): Pass<Options> {
+  return { ...facts, defaults, schema, run };
+}

@@ -1,0 +1,103 @@
+/**
+ * The jobs a worker process does: the one typed source of the boundary between host and worker. Paths cross it, never
+ * tensors or models. A stage job writes its facts file itself; only the small result comes back.
+ */
+import { z } from 'zod';
+import { benchmarkFactsSchema, inspectFactsSchema } from './facts.ts';
+import { benchmarkOptionsSchema, preprocessSchema, runRequestSchema } from './request.ts';
+
+/** What every stage of a run is told. */
+const stageRequestSchema = z.strictObject({
+  /** The run folder; `manifest.json` in it is complete for all earlier stages. */
+  run: z.string(),
+  /** Where the facts go, inside the run folder. */
+  file: z.string(),
+  request: runRequestSchema,
+});
+
+const stageResultSchema = z.strictObject({
+  /** Model files the stage made, for the manifest. */
+  models: z.array(
+    z.strictObject({
+      id: z.string(),
+      path: z.string(),
+      bytes: z.number(),
+      sha256: z.string(),
+      parent: z.string().nullable(),
+      label: z.string(),
+    }),
+  ),
+  /** Set when the stage found nothing to do. */
+  skipped: z.string().optional(),
+});
+
+export const JOBS = {
+  /** Reads the structure of a model; no run folder. */
+  inspect: { request: z.strictObject({ model: z.string() }), result: inspectFactsSchema },
+  /** The inspect stage of a run: hashes the source and writes its facts. */
+  'stage-inspect': { request: stageRequestSchema, result: stageResultSchema },
+  /** Applies the recipe and writes the optimised model. */
+  'stage-optimize': { request: stageRequestSchema, result: stageResultSchema },
+  /** Fidelity and accuracy, before against after. */
+  'stage-evaluate': { request: stageRequestSchema, result: stageResultSchema },
+  /** Interleaved benchmark, before against after. */
+  'stage-benchmark': { request: stageRequestSchema, result: stageResultSchema },
+  /** Artifacts for targets, each run on its runtime. */
+  'stage-package': { request: stageRequestSchema, result: stageResultSchema },
+  /** Builds `report.json` from the facts of the earlier stages. */
+  'stage-report': { request: stageRequestSchema, result: stageResultSchema },
+  /** `hone bench`: variants of any models, no run. */
+  benchmark: {
+    request: z.strictObject({
+      models: z.array(z.string()).min(1),
+      options: benchmarkOptionsSchema,
+      data: z.string().optional(),
+      preprocess: preprocessSchema.optional(),
+      seed: z.number(),
+    }),
+    result: benchmarkFactsSchema,
+  },
+  /** `hone eval`: one model on data, or against another. */
+  evaluate: {
+    request: z.strictObject({
+      model: z.string(),
+      against: z.string().optional(),
+      data: z.string().optional(),
+      preprocess: preprocessSchema.optional(),
+      samples: z.number().optional(),
+      seed: z.number(),
+    }),
+    result: z.strictObject({
+      metrics: z.array(
+        z.strictObject({
+          name: z.string(),
+          value: z.number(),
+          interval: z.strictObject({ low: z.number(), high: z.number() }),
+          samples: z.number(),
+        }),
+      ),
+      fidelity: z.unknown().optional(),
+      flips: z.array(z.strictObject({ sample: z.string(), before: z.string(), after: z.string() })).optional(),
+      skipped: z.array(z.strictObject({ sample: z.string(), reason: z.string() })),
+    }),
+  },
+  /** What runtimes and providers this machine has. */
+  doctor: {
+    request: z.strictObject({}),
+    result: z.strictObject({
+      runtime: z.strictObject({ name: z.string(), version: z.string() }),
+      providers: z.array(
+        z.strictObject({
+          name: z.string(),
+          available: z.boolean(),
+          reason: z.string().optional(),
+          devices: z.array(z.string()).optional(),
+        }),
+      ),
+    }),
+  },
+} as const;
+
+export type JobName = keyof typeof JOBS;
+export type JobRequest<Name extends JobName> = z.infer<(typeof JOBS)[Name]['request']>;
+export type JobResult<Name extends JobName> = z.infer<(typeof JOBS)[Name]['result']>;

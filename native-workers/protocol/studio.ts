@@ -1,0 +1,136 @@
+/**
+ * What the studio asks of its host, and what the host tells it: the same over Electron's IPC and over the loopback socket.
+ * The page never sends a path: it holds grants, which the host gives out for files that the user chose.
+ */
+import { z } from 'zod';
+import { errorDataSchema } from './errors.ts';
+import { inspectFactsSchema, manifestSchema } from './facts.ts';
+import { progressSchema } from './messages.ts';
+import { recipeSchema } from './recipe.ts';
+import { runRequestSchema } from './request.ts';
+
+export const grantSchema = z.strictObject({
+  /** Opaque id that stands for the path. */
+  id: z.string(),
+  /** Base name, for the screen. */
+  name: z.string(),
+  kind: z.enum(['file', 'folder']),
+  bytes: z.number().nullable(),
+});
+export type Grant = z.infer<typeof grantSchema>;
+
+/** A run as the library lists it. */
+export const runSummarySchema = z.strictObject({
+  id: z.string(),
+  title: z.string(),
+  status: manifestSchema.shape.status,
+  created: z.string(),
+  model: z.string(),
+  modelSha256: z.string(),
+  recipe: z.string(),
+  sizeBefore: z.number().nullable(),
+  sizeAfter: z.number().nullable(),
+  /** p50 latencies and the verdict on their ratio. */
+  msBefore: z.number().nullable(),
+  msAfter: z.number().nullable(),
+  verdict: z.enum(['faster', 'slower', 'inconclusive']).nullable(),
+  /** The first metric, else null. */
+  metric: z.strictObject({ name: z.string(), before: z.number(), after: z.number() }).nullable(),
+});
+export type RunSummary = z.infer<typeof runSummarySchema>;
+
+/** One option of a pass as a form shows it; made from the pass's schema. */
+export const optionFormSchema = z.strictObject({
+  name: z.string(),
+  description: z.string(),
+  kind: z.enum(['boolean', 'number', 'integer', 'choice', 'text', 'list']),
+  default: z.unknown(),
+  choices: z.array(z.string()).optional(),
+  minimum: z.number().optional(),
+  maximum: z.number().optional(),
+});
+export type OptionForm = z.infer<typeof optionFormSchema>;
+
+export const passInfoSchema = z.strictObject({
+  id: z.string(),
+  title: z.string(),
+  summary: z.string(),
+  family: z.enum(['clean', 'fuse', 'prune', 'quantize', 'lower']),
+  lossy: z.boolean(),
+  needs: z.array(z.string()),
+  options: z.array(optionFormSchema),
+});
+export type PassInfo = z.infer<typeof passInfoSchema>;
+
+/** Files of a request are grants here; the host puts the paths in. */
+export const studioRunRequestSchema = runRequestSchema.omit({ out: true });
+
+export const STUDIO_METHODS = {
+  /** Host, versions, library folder, passes and presets: all that the studio needs to start. */
+  hello: {
+    params: z.strictObject({}),
+    result: z.strictObject({
+      hone: z.string(),
+      host: z.enum(['electron', 'browser']),
+      platform: z.string(),
+      library: z.string(),
+      passes: z.array(passInfoSchema),
+      presets: z.array(recipeSchema),
+    }),
+  },
+  /** Opens the system's dialog (Electron), or grants a path typed by the user (browser host). */
+  'files.pick': {
+    params: z.strictObject({ kind: z.enum(['model', 'data', 'folder', 'report', 'recipe']) }),
+    result: z.array(grantSchema),
+  },
+  'files.grantPath': { params: z.strictObject({ path: z.string() }), result: grantSchema },
+  inspect: { params: z.strictObject({ model: z.string() }), result: inspectFactsSchema },
+  'runs.list': { params: z.strictObject({ search: z.string() }), result: z.array(runSummarySchema) },
+  'runs.start': { params: studioRunRequestSchema, result: z.strictObject({ id: z.string() }) },
+  'runs.cancel': { params: z.strictObject({ id: z.string() }), result: z.strictObject({}) },
+  'runs.resume': { params: z.strictObject({ id: z.string() }), result: z.strictObject({ id: z.string() }) },
+  'runs.manifest': { params: z.strictObject({ id: z.string() }), result: manifestSchema },
+  'runs.delete': { params: z.strictObject({ id: z.string() }), result: z.strictObject({}) },
+  /** The report of a run; a ReportDocument, checked by the reader against its own schema. */
+  'reports.ofRun': { params: z.strictObject({ id: z.string() }), result: z.unknown() },
+  /** Opens a saved report (.html or .json) that the user chose. */
+  'reports.open': { params: z.strictObject({ file: z.string() }), result: z.unknown() },
+  'reports.verify': {
+    params: z.strictObject({ id: z.string() }),
+    result: z.strictObject({
+      status: z.enum(['verified', 'altered', 'incomplete']),
+      checks: z.array(
+        z.strictObject({ name: z.string(), status: z.enum(['passed', 'failed', 'missing']), detail: z.string() }),
+      ),
+    }),
+  },
+  /** Writes a report where the user says (Electron), or gives its text to download (browser host). */
+  'reports.export': {
+    params: z.strictObject({ id: z.string(), format: z.enum(['html', 'md', 'csv', 'json']) }),
+    result: z.strictObject({ name: z.string(), text: z.string().nullable(), saved: z.boolean() }),
+  },
+} as const;
+
+export type StudioMethod = keyof typeof STUDIO_METHODS;
+export type StudioParams<Name extends StudioMethod> = z.infer<(typeof STUDIO_METHODS)[Name]['params']>;
+export type StudioResult<Name extends StudioMethod> = z.infer<(typeof STUDIO_METHODS)[Name]['result']>;
+
+export const studioEventSchema = z.discriminatedUnion('type', [
+  /** A run began, changed its stage, or ended. */
+  z.strictObject({ type: z.literal('run'), manifest: manifestSchema }),
+  /** Latest wins, by run. */
+  z.strictObject({ type: z.literal('progress'), run: z.string(), stage: z.string(), progress: progressSchema }),
+  /** Never dropped. */
+  z.strictObject({ type: z.literal('log'), run: z.string(), level: z.enum(['info', 'warning']), message: z.string() }),
+  /** The system asked to open a file (a double click, a second instance). */
+  z.strictObject({ type: z.literal('open-file'), grant: grantSchema }),
+]);
+export type StudioEvent = z.infer<typeof studioEventSchema>;
+
+/** A call, and its answer: errors are data, since only a message survives Electron's `invoke`. */
+export const studioCallSchema = z.strictObject({ id: z.number(), method: z.string(), params: z.unknown() });
+export const studioReplySchema = z.discriminatedUnion('ok', [
+  z.strictObject({ id: z.number(), ok: z.literal(true), result: z.unknown() }),
+  z.strictObject({ id: z.number(), ok: z.literal(false), error: errorDataSchema }),
+]);
+export type StudioReply = z.infer<typeof studioReplySchema>;
