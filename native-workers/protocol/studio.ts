@@ -134,3 +134,17 @@ export const studioReplySchema = z.discriminatedUnion('ok', [
   z.strictObject({ id: z.number(), ok: z.literal(false), error: errorDataSchema }),
 ]);
 export type StudioReply = z.infer<typeof studioReplySchema>;
+
+/**
+ * The browser host's wire. Socket at `STUDIO_SOCKET_PATH`: the page sends calls, the host sends answers (they have `ok`) and
+ * events (they have `type`), each one JSON text message.
+ *
+ * Files go up by `POST UPLOAD_PATH?drop=ID&path=RELATIVE` with the bytes as the body: `drop` (a UUID that the page makes) is the
+ * same for all files of one drop, so a model and its weights file, or the files of a folder, stay together; `path` has
+ * forward slashes. The answer is a `Grant` of what the user dropped: the file, or the first folder of `path` when it has
+ * one. A refusal is `{ error: ErrorData }` with a status that is not 200.
+ */
+export const STUDIO_SOCKET_PATH = '/studio';
+export const UPLOAD_PATH = '/upload';
+export const studioSocketMessageSchema = z.union([studioReplySchema, studioEventSchema]);
+export type StudioSocketMessage = z.infer<typeof studioSocketMessageSchema>;
