@@ -34,7 +34,7 @@ function cloneGraph(graph: Graph, values: Map<Value, Value>, nodes: Map<Node, No
   copy.docString = graph.docString;
   copy.opaqueFields = graph.opaqueFields;
   for (const [key, value] of graph.metadata) copy.metadata.set(key, value);
-  const valueOf = (value: Value): Value => {
+  const copied = (value: Value): Value => {
     const known = values.get(value);
     if (known !== undefined) return known;
     const made = new Value(value.name, value.type);
@@ -43,15 +43,15 @@ function cloneGraph(graph: Graph, values: Map<Value, Value>, nodes: Map<Node, No
     values.set(value, made);
     return made;
   };
-  for (const input of graph.inputs) copy.inputs.push(valueOf(input));
-  for (const initializer of graph.initializers) copy.initializers.add(valueOf(initializer));
+  for (const input of graph.inputs) copy.inputs.push(copied(input));
+  for (const initializer of graph.initializers) copy.initializers.add(copied(initializer));
   for (const node of graph.nodes) {
     const made = new Node({
       opType: node.opType,
       domain: node.domain,
       name: node.name,
-      inputs: node.inputs.map((input) => (input === null ? null : valueOf(input))),
-      outputs: node.outputs.map((output) => (output === null ? null : valueOf(output))),
+      inputs: node.inputs.map((input) => (input === null ? null : copied(input))),
+      outputs: node.outputs.map((output) => (output === null ? null : copied(output))),
       attributes: [...node.attributes].map(
         ([name, attribute]) => [name, cloneAttribute(attribute, values, nodes)] as const,
       ),
@@ -62,7 +62,7 @@ function cloneGraph(graph: Graph, values: Map<Value, Value>, nodes: Map<Node, No
     nodes.set(node, made);
     copy.addNode(made);
   }
-  for (const output of graph.outputs) copy.outputs.push(valueOf(output));
+  for (const output of graph.outputs) copy.outputs.push(copied(output));
   return copy;
 }
 
