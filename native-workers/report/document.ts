@@ -1,0 +1,157 @@
+/**
+ * The report of a run as data: all that a reader sees, and the facts it was computed from. One file, versioned, the same
+ * for HTML, Markdown, CSV, the studio and `hone verify`. `build.ts` makes it; nothing else does.
+ *
+ * Units: times are milliseconds, sizes bytes, ratios after/before, shares 0..1; every block of numbers names its own.
+ */
+import { z } from 'zod';
+import {
+  benchmarkFactsSchema,
+  evaluateFactsSchema,
+  inspectFactsSchema,
+  manifestSchema,
+  optimizeFactsSchema,
+  stageRowSchema,
+} from '../protocol/facts.ts';
+import { outcomeSchema, type statsSchema, unitSchema, type verdictSchema } from './parts.ts';
+import { accuracySchema } from './sections/accuracy.ts';
+import { coldStartSchema } from './sections/cold-start.ts';
+import { environmentSectionSchema } from './sections/environment.ts';
+import { fidelitySchema } from './sections/fidelity.ts';
+import { fusionSchema } from './sections/fusion.ts';
+import { latencySchema } from './sections/latency.ts';
+import { memorySchema } from './sections/memory.ts';
+import { modelsSchema } from './sections/models.ts';
+import { operatorsSchema } from './sections/operators.ts';
+import { passesSchema } from './sections/passes.ts';
+import { reproduceSchema } from './sections/reproduce.ts';
+import { sizeSchema } from './sections/size.ts';
+
+/** Of `report.json`; a reader refuses a newer one with `report-version`. */
+export const REPORT_SCHEMA_VERSION = 1;
+
+export type Stats = z.infer<typeof statsSchema>;
+export type Verdict = z.infer<typeof verdictSchema>;
+
+/** The facts of the stages, each as its file holds them; null when the stage left none. */
+export const stageFactsSchema = z.strictObject({
+  inspect: inspectFactsSchema.nullable(),
+  optimize: optimizeFactsSchema.nullable(),
+  evaluate: evaluateFactsSchema.nullable(),
+  benchmark: benchmarkFactsSchema.nullable(),
+  package: z.unknown().nullable(),
+});
+export type StageFacts = z.infer<typeof stageFactsSchema>;
+
+/** What of the manifest a report is computed from: all but what changes while and after the report is written. */
+export const reportManifestSchema = manifestSchema.omit({ updated: true, status: true });
+export type ReportManifest = z.infer<typeof reportManifestSchema>;
+
+const judgementSchema = z.enum(['better', 'worse', 'same', 'inconclusive', 'not-judged']);
+export type Judgement = z.infer<typeof judgementSchema>;
+
+const cellSchema = z.discriminatedUnion('status', [
+  z.strictObject({ status: z.literal('measured'), value: z.number() }),
+  z.strictObject({ status: z.enum(['not-measured', 'not-applicable', 'failed']), reason: z.string() }),
+]);
+export type Cell = z.infer<typeof cellSchema>;
+
+/** One line of the before/after table. */
+export const comparisonRowSchema = z.strictObject({
+  id: z.string(),
+  label: z.string(),
+  unit: unitSchema,
+  before: cellSchema,
+  after: cellSchema,
+  /** after/before where that has a meaning. */
+  ratio: z.number().nullable(),
+  /** after - before, in the row's unit, where the ratio has no meaning (accuracy, dB). */
+  delta: z.number().nullable(),
+  /** 95 % interval of the ratio or else of the delta. */
+  interval: z.strictObject({ low: z.number(), high: z.number() }).nullable(),
+  judgement: judgementSchema,
+});
+export type ComparisonRow = z.infer<typeof comparisonRowSchema>;
+
+export const budgetRowSchema = z.strictObject({
+  id: z.enum(['maxDrop', 'maxMs', 'maxMb']),
+  label: z.string(),
+  /** `share` for a drop (0.01 is one percentage point). */
+  unit: unitSchema,
+  limit: z.number(),
+  actual: z.number().nullable(),
+  /** limit - actual: negative when missed. */
+  margin: z.number().nullable(),
+  status: z.enum(['met', 'missed', 'not-measured']),
+});
+export type BudgetRow = z.infer<typeof budgetRowSchema>;
+
+export const warningSchema = z.strictObject({
+  code: z.string(),
+  /** `serious`: a number of this report must not be relied on. `caution`: read it with care. `note`: good to know. */
+  severity: z.enum(['serious', 'caution', 'note']),
+  message: z.string(),
+});
+export type Warning = z.infer<typeof warningSchema>;
+
+/** A cause found in the profile or the fusion facts, with the milliseconds a run it explains. */
+export const hintSchema = z.strictObject({
+  code: z.string(),
+  direction: z.enum(['faster', 'slower']),
+  message: z.string(),
+  /** Change of time a run, milliseconds; null when only counted. */
+  ms: z.number().nullable(),
+});
+export type Hint = z.infer<typeof hintSchema>;
+
+export const sectionsSchema = z.strictObject({
+  latency: outcomeSchema(latencySchema),
+  coldStart: outcomeSchema(coldStartSchema),
+  memory: outcomeSchema(memorySchema),
+  size: outcomeSchema(sizeSchema),
+  operators: outcomeSchema(operatorsSchema),
+  fidelity: outcomeSchema(fidelitySchema),
+  accuracy: outcomeSchema(accuracySchema),
+  passes: outcomeSchema(passesSchema),
+  fusion: outcomeSchema(fusionSchema),
+  models: outcomeSchema(modelsSchema),
+  environment: outcomeSchema(environmentSectionSchema),
+  reproduce: outcomeSchema(reproduceSchema),
+});
+export type Sections = z.infer<typeof sectionsSchema>;
+
+export const reportDocumentSchema = z.strictObject({
+  kind: z.literal('hone-report'),
+  schema: z.literal(REPORT_SCHEMA_VERSION),
+  /** Version of Hone that did the run. */
+  hone: z.string(),
+  run: z.strictObject({
+    id: z.string(),
+    title: z.string(),
+    /** ISO 8601. */
+    created: z.string(),
+    /** `partial`: a stage failed, was cancelled or did not run. */
+    status: z.enum(['complete', 'partial']),
+    model: z.string(),
+  }),
+  verdict: z.strictObject({
+    /** One honest sentence. */
+    sentence: z.string(),
+    speed: z.enum(['faster', 'slower', 'inconclusive', 'not-measured', 'failed']),
+    size: z.enum(['smaller', 'larger', 'same', 'not-measured']),
+    /** By the paired test where there are labels; `close` and `far` by fidelity where there are none. */
+    accuracy: z.enum(['better', 'worse', 'inconclusive', 'same', 'close', 'far', 'not-measured']),
+    budgets: z.enum(['met', 'missed', 'not-measured', 'none']),
+  }),
+  table: z.array(comparisonRowSchema),
+  budgets: z.array(budgetRowSchema),
+  warnings: z.array(warningSchema),
+  hints: z.array(hintSchema),
+  stages: z.array(stageRowSchema),
+  sections: sectionsSchema,
+  /** What all of the above is computed from, raw samples included. */
+  evidence: z.strictObject({ manifest: reportManifestSchema, facts: stageFactsSchema }),
+  /** SHA-256 of the canonical JSON of all other fields. */
+  digest: z.string(),
+});
+export type ReportDocument = z.infer<typeof reportDocumentSchema>;
