@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod';
 import type { Model } from '../graph/model.ts';
-import type { Engine, Feeds } from '../lib/engine.ts';
+import type { Engine, Feeds, Session, SessionOptions } from '../lib/engine.ts';
 import type { Random } from '../lib/random.ts';
 
 export type PassFamily = 'clean' | 'fuse' | 'prune' | 'quantize' | 'lower';
@@ -18,12 +18,26 @@ export interface PassNote {
   readonly node?: string;
 }
 
+/**
+ * A promise that the engine will run something as one kernel of its own; `fusion.ts` checks it on the graph that the engine
+ * made of the saved model.
+ */
+export interface ExpectedKernel {
+  /** `domain:type` with '' for ONNX's domain, such as `com.microsoft:DynamicQuantizeMatMul`. */
+  readonly kernel: string;
+  /** Where it is expected: the node's label in the model before the pass, and the value that the kernel makes. */
+  readonly nodes: readonly { readonly label: string; readonly output: string }[];
+}
+
 export type PassOutcome =
   /** Counts by what was done, such as `{ 'weights to float16': 42 }`. */
   | {
       readonly status: 'changed';
       readonly counts: Readonly<Record<string, number>>;
       readonly notes: readonly PassNote[];
+      readonly expects?: readonly ExpectedKernel[];
+      /** What the pass measured for the report, by kind; see `passRowSchema`. */
+      readonly details?: Readonly<Record<string, unknown>>;
     }
   | { readonly status: 'unchanged'; readonly reason: string; readonly notes?: readonly PassNote[] }
   | { readonly status: 'skipped'; readonly reason: string; readonly notes?: readonly PassNote[] };
@@ -39,7 +53,9 @@ export interface CalibrationData {
 export interface PassContext {
   /** Runs graphs. Present when the pass says it needs 'engine' or 'calibration'. */
   readonly engine: Engine;
-  /** Present when the pass says it needs 'calibration'. */
+  /** Opens the model as it is now, through a copy in `scratch` that lives until the session is released. */
+  open(model: Model, options?: SessionOptions): Promise<Session>;
+  /** Present when the pass says it needs 'calibration'; other passes use it when it is there. */
   readonly calibration: CalibrationData | null;
   readonly random: Random;
   /** An empty folder that lives as long as the job: for models given to the engine by path, and for spilled tensors. */
