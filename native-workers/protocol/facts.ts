@@ -87,6 +87,8 @@ export const passRowSchema = z.strictObject({
   ms: z.number(),
   nodesBefore: z.number(),
   nodesAfter: z.number(),
+  /** What the pass was calibrated with; `random` when the inputs were made up and not the user's. */
+  calibration: z.strictObject({ samples: z.number(), random: z.boolean() }).optional(),
   /** What the pass measured for the report, by kind (`quantization` for ranges and errors by layer); see `report/`. */
   details: z.record(z.string(), z.unknown()).optional(),
 });
