@@ -78,17 +78,23 @@ export class FileData implements TensorData {
 
 /**
  * Data made from another tensor's, piece by piece, each time it is read: a 4 GB weight becomes float16 on its way to disk.
- * `convert` gets pieces whose length is a multiple of `step` source bytes (but for the last) and returns new bytes.
+ * `convert` gets pieces whose length is a multiple of `step` source bytes (but for the last), with the offset of the
+ * piece in the source, and returns new bytes.
  */
 export class ConvertedData implements TensorData {
   readonly byteLength: number;
   readonly #source: TensorData;
   readonly #sourceStep: number;
   readonly #resultStep: number;
-  readonly #convert: (piece: Uint8Array) => Uint8Array;
+  readonly #convert: (piece: Uint8Array, offset: number) => Uint8Array;
 
   /** `sourceStep` bytes of the source become `resultStep` bytes; the source's length must be a multiple of `sourceStep`. */
-  constructor(source: TensorData, sourceStep: number, resultStep: number, convert: (piece: Uint8Array) => Uint8Array) {
+  constructor(
+    source: TensorData,
+    sourceStep: number,
+    resultStep: number,
+    convert: (piece: Uint8Array, offset: number) => Uint8Array,
+  ) {
     this.#source = source;
     this.#sourceStep = sourceStep;
     this.#resultStep = resultStep;
@@ -97,11 +103,15 @@ export class ConvertedData implements TensorData {
   }
 
   read(): Uint8Array {
-    return this.#convert(this.#source.read());
+    return this.#convert(this.#source.read(), 0);
   }
 
   *chunks(size: number): Iterable<Uint8Array> {
     const steps = Math.max(1, Math.floor(size / Math.max(this.#sourceStep, this.#resultStep)));
-    for (const piece of this.#source.chunks(steps * this.#sourceStep)) yield this.#convert(piece);
+    let offset = 0;
+    for (const piece of this.#source.chunks(steps * this.#sourceStep)) {
+      yield this.#convert(piece, offset);
+      offset += piece.length;
+    }
   }
 }
