@@ -6,7 +6,10 @@
  */
 import { intAttribute, intsAttribute } from '../graph/attribute.ts';
 import { cloneModel } from '../graph/clone.ts';
+import type { Graph } from '../graph/graph.ts';
 import type { Model } from '../graph/model.ts';
+import { Tensor } from '../graph/tensor.ts';
+import { MemoryData } from '../graph/tensor-data.ts';
 import { tensorType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
 import type { Feeds, HostTensor, Session, SessionOptions } from '../lib/engine.ts';
@@ -89,9 +92,11 @@ async function reduceRanges(request: ObserveRequest, running: Map<Value, Running
   graph.outputs.length = 0;
   const reduction = (value: Value, opType: string, axes: number[] | null, suffix: string): string => {
     const node = graph.addNode({ opType, inputs: [value] });
-    if (opType !== 'Size' && opType !== 'Abs') {
+    if (opType !== 'Size') {
       node.attributes.set('keepdims', intAttribute(0));
-      if (axes !== null) node.attributes.set('axes', intsAttribute(axes));
+      // The axes are an attribute up to opset 17 and an input from 18 on (ReduceMin, ReduceMax, ReduceMean alike).
+      if (axes !== null && model.opset < 18) node.attributes.set('axes', intsAttribute(axes));
+      else if (axes !== null) node.setInput(1, axesInitializer(graph, axes));
     }
     const output = graph.createValue(
       `${value.name}.${suffix}`,
@@ -105,9 +110,8 @@ async function reduceRanges(request: ObserveRequest, running: Map<Value, Running
     const value = mapped(values, original);
     const axis = request.channels.get(original);
     const rank = value.type?.kind === 'tensor' ? value.type.shape?.length : undefined;
-    // ReduceMin and its kin take their axes as an attribute up to opset 17 and as an input from 18 on.
     const others = axis === undefined || rank === undefined ? null : otherAxes(rank, axis);
-    const byChannel = others !== null && model.opset < 18;
+    const byChannel = others !== null;
     return {
       original,
       min: reduction(value, 'ReduceMin', null, 'min'),
@@ -237,6 +241,12 @@ function groupByBytes(values: readonly Value[], bytes: (value: Value) => number,
     sum += size;
   }
   return groups;
+}
+
+function axesInitializer(graph: Graph, axes: readonly number[]): Value {
+  const bytes = new Uint8Array(BigInt64Array.from(axes, BigInt).buffer);
+  const tensor = new Tensor({ dtype: 'int64', shape: [axes.length], data: new MemoryData(bytes) });
+  return graph.addInitializer(graph.uniqueName('axes'), tensor);
 }
 
 function otherAxes(rank: number, axis: number): number[] {

@@ -1,0 +1,135 @@
+/** One layer becomes INT8: its weight, and its bias at the scale that the integer kernel adds it at. */
+import type { Observation } from '../../calibrate/observe.ts';
+import type { QuantizationParameters } from '../../calibrate/quantization-parameters.ts';
+import type { Graph } from '../../graph/graph.ts';
+import type { Model } from '../../graph/model.ts';
+import { tensorFromFloat32, toFloat32 } from '../../graph/tensor-values.ts';
+import type { Value } from '../../graph/value.ts';
+import { HoneError } from '../../protocol/errors.ts';
+import { meanOutputShift } from './bias-correction.ts';
+import { insertConstant, quantizationDomain } from './insert.ts';
+import type { ComputePlan } from './placement.ts';
+import type { QuantizationTarget } from './targets.ts';
+import { channelView, quantizeWeight, relativeError } from './weights.ts';
+
+/** What the report shows of one quantized layer. */
+export interface LayerFacts {
+  readonly node: string;
+  readonly operator: string;
+  readonly input: {
+    readonly value: string;
+    readonly min: number;
+    readonly max: number;
+    readonly scale: number;
+    readonly zeroPoint: number;
+  };
+  /** ||W - Q(W)|| / ||W||. */
+  readonly weightError: number;
+  readonly weights: number;
+}
+
+export interface LayerOptions {
+  readonly weightScale: 'max' | 'least-squares';
+  readonly pairSafe: boolean;
+  readonly biasCorrection: boolean;
+}
+
+const INT32_MAX = 2147483647;
+
+/** Replaces weight and bias of the planned node by DequantizeLinear of integer constants. */
+export function quantizeLayer(
+  model: Model,
+  plan: ComputePlan,
+  input: QuantizationParameters,
+  observation: Observation | null,
+  target: QuantizationTarget,
+  options: LayerOptions,
+): LayerFacts {
+  const { graph } = model;
+  const { node } = plan;
+  const tensor = plan.weight.tensor;
+  if (tensor === null) throw new HoneError('internal', `The weight of ${node.label} is no constant.`);
+  const weight = toFloat32(tensor);
+  const bias = plan.bias?.tensor == null ? null : Float32Array.from(toFloat32(plan.bias.tensor));
+  const view = channelView(
+    tensor.shape,
+    plan.channelAxis,
+    target.perChannel && !target.perTensorOperators.includes(node.opType),
+  );
+  const quantized = quantizeWeight(weight, view, {
+    scale: options.weightScale,
+    pairSafe: options.pairSafe,
+    // A bias is an int32 at scale input x weight: where it would not fit, the weight's scale must grow.
+    minimumScale: (channel) => largestBias(bias, channel, view.channels) / (input.scale * INT32_MAX * 0.99),
+  });
+  const domain = quantizationDomain(model, 'int8');
+  const content = {
+    type: 'int8' as const,
+    shape: tensor.shape,
+    codes: quantized.codes,
+    scales: quantized.scales,
+    axis: plan.channelAxis,
+  };
+  replaceInput(
+    graph,
+    plan,
+    plan.weight,
+    insertConstant(graph, constantName(plan, plan.weight, 'weight'), content, domain),
+  );
+
+  if (bias !== null && plan.bias !== null) {
+    const means = options.biasCorrection ? observation?.channels?.mean : undefined;
+    if (means !== undefined) {
+      meanOutputShift(weight, quantized, tensor.shape, plan, means).forEach((shift, channel) => {
+        bias[channel] = (bias[channel] as number) - shift;
+      });
+    }
+    const name = constantName(plan, plan.bias, 'bias');
+    const after =
+      target.bias === 'float'
+        ? graph.addInitializer(graph.uniqueName(name), tensorFromFloat32(bias, [bias.length]))
+        : insertConstant(graph, name, integerBias(bias, quantized.scales, input.scale), domain);
+    replaceInput(graph, plan, plan.bias, after);
+  }
+  return {
+    node: node.label,
+    operator: node.opType,
+    input: {
+      value: plan.data.name,
+      min: observation?.range.min ?? 0,
+      max: observation?.range.max ?? 0,
+      scale: input.scale,
+      zeroPoint: input.zeroPoint,
+    },
+    weightError: relativeError(weight, quantized, view),
+    weights: weight.length,
+  };
+}
+
+function integerBias(
+  bias: Float32Array,
+  weightScales: Float32Array,
+  inputScale: number,
+): { type: 'int32'; shape: number[]; codes: Int32Array; scales: Float32Array; axis: number } {
+  const scales = Float32Array.from(
+    bias,
+    (_, channel) => inputScale * (weightScales[weightScales.length > 1 ? channel : 0] as number),
+  );
+  const codes = Int32Array.from(bias, (value, channel) => Math.round(value / (scales[channel] as number)));
+  return { type: 'int32', shape: [bias.length], codes, scales, axis: 0 };
+}
+
+function largestBias(bias: Float32Array | null, channel: number, channels: number): number {
+  if (bias === null) return 0;
+  if (channels > 1) return Math.abs(bias[channel] ?? 0);
+  return bias.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+}
+
+function constantName(plan: ComputePlan, value: Value, part: string): string {
+  return plan.node.name === '' ? value.name : `${plan.node.name}_${part}`;
+}
+
+function replaceInput(graph: Graph, plan: ComputePlan, before: Value, after: Value): void {
+  plan.node.setInput(plan.node.inputs.indexOf(before), after);
+  if (before.consumers.size === 0 && !graph.outputs.includes(before)) graph.removeInitializer(before);
+}
