@@ -1,0 +1,115 @@
+/** Runs as they happen: manifests, progress and log lines, by run. Filled by the events of the host. */
+import { create } from 'zustand';
+import { type ErrorData, toHoneError } from '../../native-workers/protocol/errors.ts';
+import type { Manifest } from '../../native-workers/protocol/facts.ts';
+import type { Progress } from '../../native-workers/protocol/messages.ts';
+import type { StudioEvent } from '../../native-workers/protocol/studio.ts';
+import { studio } from './session.ts';
+
+export interface LogLine {
+  /** Milliseconds since 1970, when it came in. */
+  readonly time: number;
+  readonly level: 'info' | 'warning';
+  readonly message: string;
+}
+
+export interface LiveRun {
+  readonly manifest: Manifest | null;
+  /** Of the stage that runs now. */
+  readonly progress: { readonly stage: string; readonly value: Progress } | null;
+  readonly log: readonly LogLine[];
+  /** When this page saw the running stage begin; milliseconds since 1970. */
+  readonly stageSince: number | null;
+  readonly cancelling: boolean;
+  readonly error: ErrorData | null;
+}
+
+const NEW_RUN: LiveRun = {
+  manifest: null,
+  progress: null,
+  log: [],
+  stageSince: null,
+  cancelling: false,
+  error: null,
+};
+
+export const useRuns = create<{ readonly runs: Readonly<Record<string, LiveRun>> }>(() => ({ runs: {} }));
+
+/** `now` in milliseconds since 1970. */
+export function applyRunEvent(
+  runs: Readonly<Record<string, LiveRun>>,
+  event: Exclude<StudioEvent, { type: 'open-file' }>,
+  now: number,
+): Readonly<Record<string, LiveRun>> {
+  const id = event.type === 'run' ? event.manifest.id : event.run;
+  const run = runs[id] ?? NEW_RUN;
+  switch (event.type) {
+    case 'run':
+      return { ...runs, [id]: withManifest(run, event.manifest, now) };
+    case 'progress':
+      return { ...runs, [id]: { ...run, progress: { stage: event.stage, value: event.progress } } };
+    case 'log':
+      return {
+        ...runs,
+        [id]: { ...run, log: [...run.log, { time: now, level: event.level, message: event.message }] },
+      };
+  }
+}
+
+function withManifest(run: LiveRun, manifest: Manifest, now: number): LiveRun {
+  const stage = runningStage(manifest);
+  const same = run.manifest !== null && runningStage(run.manifest) === stage;
+  return {
+    ...run,
+    manifest,
+    error: null,
+    stageSince: stage === null ? null : same ? run.stageSince : now,
+    progress: run.progress?.stage === stage ? run.progress : null,
+    cancelling: run.cancelling && manifest.status === 'running',
+  };
+}
+
+/** The name of the stage that runs now. */
+export function runningStage(manifest: Manifest): string | null {
+  return manifest.stages.find((stage) => stage.status === 'running')?.name ?? null;
+}
+
+export async function loadRun(id: string): Promise<void> {
+  try {
+    const manifest = await studio().call('runs.manifest', { id });
+    useRuns.setState(({ runs }) => ({ runs: applyRunEvent(runs, { type: 'run', manifest }, Date.now()) }));
+  } catch (error) {
+    patch(id, { error: toHoneError(error).toData() });
+  }
+}
+
+export async function cancelRun(id: string): Promise<void> {
+  patch(id, { cancelling: true });
+  try {
+    await studio().call('runs.cancel', { id });
+  } catch (error) {
+    patch(id, { cancelling: false });
+    throw error;
+  }
+}
+
+export async function resumeRun(id: string): Promise<void> {
+  await studio().call('runs.resume', { id });
+  await loadRun(id);
+}
+
+/** After the connection was lost: what was seen of running runs may be old. */
+export async function refreshRuns(): Promise<void> {
+  const running = Object.values(useRuns.getState().runs).flatMap(({ manifest }) =>
+    manifest?.status === 'running' ? [manifest.id] : [],
+  );
+  await Promise.all(running.map(loadRun));
+}
+
+export function forgetRun(id: string): void {
+  useRuns.setState(({ runs }) => ({ runs: Object.fromEntries(Object.entries(runs).filter(([key]) => key !== id)) }));
+}
+
+function patch(id: string, change: Partial<LiveRun>): void {
+  useRuns.setState(({ runs }) => ({ runs: { ...runs, [id]: { ...(runs[id] ?? NEW_RUN), ...change } } }));
+}
