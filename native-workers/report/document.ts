@@ -5,47 +5,16 @@
  * Units: times are milliseconds, sizes bytes, ratios after/before, shares 0..1; every block of numbers names its own.
  */
 import { z } from 'zod';
-import {
-  benchmarkFactsSchema,
-  evaluateFactsSchema,
-  inspectFactsSchema,
-  manifestSchema,
-  optimizeFactsSchema,
-  stageRowSchema,
-} from '../protocol/facts.ts';
-import { outcomeSchema, type statsSchema, unitSchema, type verdictSchema } from './parts.ts';
-import { accuracySchema } from './sections/accuracy.ts';
-import { coldStartSchema } from './sections/cold-start.ts';
-import { environmentSectionSchema } from './sections/environment.ts';
-import { fidelitySchema } from './sections/fidelity.ts';
-import { fusionSchema } from './sections/fusion.ts';
-import { latencySchema } from './sections/latency.ts';
-import { memorySchema } from './sections/memory.ts';
-import { modelsSchema } from './sections/models.ts';
-import { operatorsSchema } from './sections/operators.ts';
-import { passesSchema } from './sections/passes.ts';
-import { reproduceSchema } from './sections/reproduce.ts';
-import { sizeSchema } from './sections/size.ts';
+import { stageRowSchema } from '../protocol/facts.ts';
+import { reportManifestSchema, stageFactsSchema } from './input.ts';
+import { type statsSchema, unitSchema, type verdictSchema } from './parts.ts';
+import { sectionsSchema } from './sections/registry.ts';
 
 /** Of `report.json`; a reader refuses a newer one with `report-version`. */
 export const REPORT_SCHEMA_VERSION = 1;
 
 export type Stats = z.infer<typeof statsSchema>;
 export type Verdict = z.infer<typeof verdictSchema>;
-
-/** The facts of the stages, each as its file holds them; null when the stage left none. */
-export const stageFactsSchema = z.strictObject({
-  inspect: inspectFactsSchema.nullable(),
-  optimize: optimizeFactsSchema.nullable(),
-  evaluate: evaluateFactsSchema.nullable(),
-  benchmark: benchmarkFactsSchema.nullable(),
-  package: z.unknown().nullable(),
-});
-export type StageFacts = z.infer<typeof stageFactsSchema>;
-
-/** What of the manifest a report is computed from: all but what changes while and after the report is written. */
-export const reportManifestSchema = manifestSchema.omit({ updated: true, status: true });
-export type ReportManifest = z.infer<typeof reportManifestSchema>;
 
 const judgementSchema = z.enum(['better', 'worse', 'same', 'inconclusive', 'not-judged']);
 export type Judgement = z.infer<typeof judgementSchema>;
@@ -103,22 +72,6 @@ export const hintSchema = z.strictObject({
   ms: z.number().nullable(),
 });
 export type Hint = z.infer<typeof hintSchema>;
-
-export const sectionsSchema = z.strictObject({
-  latency: outcomeSchema(latencySchema),
-  coldStart: outcomeSchema(coldStartSchema),
-  memory: outcomeSchema(memorySchema),
-  size: outcomeSchema(sizeSchema),
-  operators: outcomeSchema(operatorsSchema),
-  fidelity: outcomeSchema(fidelitySchema),
-  accuracy: outcomeSchema(accuracySchema),
-  passes: outcomeSchema(passesSchema),
-  fusion: outcomeSchema(fusionSchema),
-  models: outcomeSchema(modelsSchema),
-  environment: outcomeSchema(environmentSectionSchema),
-  reproduce: outcomeSchema(reproduceSchema),
-});
-export type Sections = z.infer<typeof sectionsSchema>;
 
 export const reportDocumentSchema = z.strictObject({
   kind: z.literal('hone-report'),

@@ -1,6 +1,10 @@
 /** The task's metrics on labelled data with their intervals and paired tests, and the samples whose answer changed. */
 import { z } from 'zod';
+import type { EvaluateFacts, MetricFacts } from '../../protocol/facts.ts';
 import { evaluateFactsSchema, metricFactsSchema } from '../../protocol/facts.ts';
+import { absenceOf } from '../input.ts';
+import { measured, notApplicable, notMeasured } from '../parts.ts';
+import { defineSection } from '../section.ts';
 
 export const accuracySchema = z.strictObject({
   task: evaluateFactsSchema.shape.task,
@@ -33,3 +37,53 @@ export const accuracySchema = z.strictObject({
   skipped: z.array(z.strictObject({ sample: z.string(), reason: z.string() })),
 });
 export type AccuracySection = z.infer<typeof accuracySchema>;
+
+const MOST_FLIPS = 200;
+
+export const accuracy = defineSection('Accuracy', accuracySchema, (input) => {
+  const { evaluate } = input.facts;
+  if (evaluate === null) return absenceOf('evaluate', input);
+  if (evaluate.dataset === null) return notMeasured('No evaluation data was given.');
+  if (evaluate.metrics.length === 0 && evaluate.predictions.length === 0) {
+    return notApplicable('The evaluation data has no labels, so there is no accuracy; see the fidelity instead.');
+  }
+  return measured({
+    task: evaluate.task,
+    dataset: evaluate.dataset,
+    metrics: evaluate.metrics.map((metric) => ({ ...metric, judgement: judge(metric) })),
+    flips: flipsOf(evaluate),
+    skipped: evaluate.skipped,
+  });
+});
+
+/** By the 95 % interval of the paired difference: it must lie on one side of zero to say anything. */
+function judge({ better, interval, delta }: MetricFacts): AccuracySection['metrics'][number]['judgement'] {
+  if (interval.low > 0) return better === 'higher' ? 'better' : 'worse';
+  if (interval.high < 0) return better === 'higher' ? 'worse' : 'better';
+  return delta === 0 && interval.low === 0 && interval.high === 0 ? 'same' : 'inconclusive';
+}
+
+type Flip = AccuracySection['flips']['rows'][number];
+
+/** Only classes can flip: other answers are numbers that nearly always differ a little. */
+function flipsOf({ task, predictions, labels }: EvaluateFacts): AccuracySection['flips'] {
+  if (task !== 'classification') return { compared: 0, broken: 0, fixed: 0, changed: 0, rows: [] };
+  const nameOf = (index: number | undefined): string =>
+    index === undefined ? 'no answer' : (labels?.[index] ?? `class ${index}`);
+  const flips = predictions.flatMap((prediction): Flip[] => {
+    const [before, after] = [prediction.before[0], prediction.after[0]];
+    if (before === after) return [];
+    const kind = prediction.label === before ? 'broken' : prediction.label === after ? 'fixed' : 'changed';
+    const label = prediction.label === null ? null : nameOf(prediction.label);
+    return [{ sample: prediction.sample, kind, label, before: nameOf(before), after: nameOf(after) }];
+  });
+  const ofKind = (kind: Flip['kind']): Flip[] => flips.filter((flip) => flip.kind === kind);
+  const [broken, fixed, changed] = [ofKind('broken'), ofKind('fixed'), ofKind('changed')];
+  return {
+    compared: predictions.length,
+    broken: broken.length,
+    fixed: fixed.length,
+    changed: changed.length,
+    rows: [...broken, ...fixed, ...changed].slice(0, MOST_FLIPS),
+  };
+}

@@ -1,6 +1,9 @@
 /** How near the outputs of the optimised model are to those of the original, on the same inputs, without labels. */
 import { z } from 'zod';
 import { fidelityFactsSchema } from '../../protocol/facts.ts';
+import { absenceOf } from '../input.ts';
+import { measured, notMeasured } from '../parts.ts';
+import { defineSection } from '../section.ts';
 
 export const fidelitySchema = z.strictObject({
   samples: z.number(),
@@ -17,3 +20,39 @@ export const fidelitySchema = z.strictObject({
   }),
 });
 export type FidelitySection = z.infer<typeof fidelitySchema>;
+
+export const fidelity = defineSection('Fidelity to the original', fidelitySchema, (input) => {
+  const { evaluate } = input.facts;
+  if (evaluate === null) return absenceOf('evaluate', input);
+  if (evaluate.fidelity === null) return notMeasured('The outputs of the two models were not compared.');
+  const { samples, inputs, outputs } = evaluate.fidelity;
+  return measured({
+    samples,
+    inputs,
+    outputs,
+    worst: {
+      cosine: worstOf(
+        outputs.map((output) => output.cosine),
+        Math.min,
+      ),
+      sqnrDb: worstOf(
+        outputs.map((output) => output.sqnrDb),
+        Math.min,
+      ),
+      maxAbs: worstOf(
+        outputs.map((output) => output.maxAbs),
+        Math.max,
+      ),
+      top1Agreement: worstOf(
+        outputs.map((output) => output.top1Agreement),
+        Math.min,
+      ),
+      notFinite: outputs.reduce((sum, output) => sum + output.notFinite, 0),
+    },
+  });
+});
+
+function worstOf(values: readonly (number | null)[], pick: (...values: number[]) => number): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : pick(...known);
+}

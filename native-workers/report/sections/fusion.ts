@@ -1,6 +1,9 @@
 /** What the engine made of the saved model: the kernels it chose, and those that were meant but did not come. */
 import { z } from 'zod';
 import { fusionFactsSchema } from '../../protocol/facts.ts';
+import { absenceOf } from '../input.ts';
+import { measured, notMeasured } from '../parts.ts';
+import { defineSection } from '../section.ts';
 
 export const fusionSchema = z.strictObject({
   expected: fusionFactsSchema.shape.expected,
@@ -10,3 +13,17 @@ export const fusionSchema = z.strictObject({
   complete: z.boolean(),
 });
 export type FusionSection = z.infer<typeof fusionSchema>;
+
+export const fusion = defineSection('What the engine fused', fusionSchema, (input) => {
+  const { optimize } = input.facts;
+  if (optimize === null) return absenceOf('optimize', input);
+  if (optimize.fusion === null) return notMeasured('The graph that the engine optimised was not read.');
+  const { expected, operators } = optimize.fusion;
+  return measured({
+    expected,
+    kernels: Object.entries(operators)
+      .map(([operator, nodes]) => ({ operator, nodes }))
+      .sort((a, b) => b.nodes - a.nodes || (a.operator < b.operator ? -1 : 1)),
+    complete: expected.every((kernel) => kernel.found >= kernel.expected),
+  });
+});

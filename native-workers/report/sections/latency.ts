@@ -1,7 +1,11 @@
 /** How long one run takes before and after, with the ratio and its interval, for every provider, thread count and batch. */
 import { z } from 'zod';
+import { compareBlocks, statsOf } from '../../bench/statistics.ts';
 import { errorDataSchema } from '../../protocol/errors.ts';
-import { statsSchema, verdictSchema } from '../parts.ts';
+import { absenceOf } from '../input.ts';
+import { type BenchmarkVariant, pairsOf } from '../pairs.ts';
+import { failed, measured, notMeasured, statsSchema, verdictSchema } from '../parts.ts';
+import { defineSection } from '../section.ts';
 
 const latencySideSchema = z.strictObject({
   /** Index into the variants of the benchmark facts, where the raw samples are. */
@@ -32,3 +36,41 @@ export const latencySchema = z.strictObject({
     .min(1),
 });
 export type LatencySection = z.infer<typeof latencySchema>;
+export type LatencySide = LatencySection['pairs'][number]['before'];
+
+export const latency = defineSection('Latency', latencySchema, (input) => {
+  const { benchmark } = input.facts;
+  if (benchmark === null) return absenceOf('benchmark', input);
+  const pairs = pairsOf(benchmark, input).flatMap((pair) => {
+    const [before, after] = [benchmark.variants[pair.before], benchmark.variants[pair.after]];
+    if (before === undefined || after === undefined) return [];
+    const comparable = before.blocks.some(hasSamples) && after.blocks.some(hasSamples);
+    return [
+      {
+        ...pair,
+        before: sideOf(before, pair.before),
+        after: sideOf(after, pair.after),
+        ratio: comparable ? compareBlocks(before.blocks, after.blocks, benchmark.seed) : null,
+      },
+    ];
+  });
+  const first = pairs[0];
+  if (first === undefined) return notMeasured('No two models were benchmarked under the same conditions.');
+  const error = first.before.error ?? first.after.error;
+  return first.ratio === null && error !== undefined ? failed(error) : measured({ unit: 'ms', pairs });
+});
+
+function hasSamples(block: readonly number[]): boolean {
+  return block.length > 0;
+}
+
+function sideOf(variant: BenchmarkVariant, index: number): LatencySide {
+  const samples = variant.blocks.flat();
+  return {
+    variant: index,
+    label: variant.label,
+    stats: samples.length === 0 ? null : statsOf(samples, variant.warmup),
+    ...(variant.error === undefined ? {} : { error: variant.error }),
+    ...(variant.placement === undefined ? {} : { placement: variant.placement }),
+  };
+}

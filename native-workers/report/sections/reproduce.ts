@@ -1,6 +1,9 @@
 /** How to do the run again: the command, the files it names, and the whole request. */
 import { z } from 'zod';
 import { recipeSchema } from '../../protocol/recipe.ts';
+import { type Preprocess, runRequestSchema } from '../../protocol/request.ts';
+import { measured } from '../parts.ts';
+import { defineSection } from '../section.ts';
 
 export const reproduceSchema = z.strictObject({
   /** For a POSIX shell, in a folder with the files below. */
@@ -12,3 +15,43 @@ export const reproduceSchema = z.strictObject({
   request: z.record(z.string(), z.unknown()),
 });
 export type ReproduceSection = z.infer<typeof reproduceSchema>;
+
+export const reproduce = defineSection('Recipe, and how to do it again', reproduceSchema, ({ manifest }) => {
+  const parsed = runRequestSchema.safeParse(manifest.request);
+  const request = parsed.success ? parsed.data : null;
+  const benchmark = request?.benchmark ?? {};
+  const budgets = request?.budgets ?? {};
+  const preprocess: Preprocess | undefined = request?.preprocess;
+  const flags: [string, string | number | undefined][] = [
+    ['--recipe', 'recipe.json'],
+    ['--calib', request?.calibration],
+    ['--eval', request?.evaluation],
+    ['--preprocess', preprocess === undefined ? undefined : 'preprocess.json'],
+    ['--samples', request?.samples],
+    ['--seed', manifest.seed],
+    ['--provider', benchmark.provider?.join(',')],
+    ['--threads', benchmark.threads?.join(',')],
+    ['--batch', benchmark.batch?.join(',')],
+    ['--seconds', benchmark.seconds],
+    ['--max-drop', budgets.maxDrop],
+    ['--max-ms', budgets.maxMs],
+    ['--max-mb', budgets.maxMb],
+  ];
+  const words = flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, quote(String(value))]));
+  return measured({
+    command: ['hone', 'optimize', quote(manifest.source.path), ...words].join(' '),
+    files: [
+      { name: 'recipe.json', content: manifest.recipe },
+      ...(preprocess === undefined ? [] : [{ name: 'preprocess.json', content: preprocess }]),
+    ],
+    recipe: manifest.recipe,
+    seed: manifest.seed,
+    request: manifest.request,
+  });
+});
+
+/** As one word of a POSIX shell; a leading dash must not look like a flag. */
+function quote(word: string): string {
+  const safe = word.startsWith('-') ? `./${word}` : word;
+  return /^[\w@%+=:,./-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,49 @@
+/** Whether the run kept the budgets it was given, and by how much. */
+import { type Budgets, budgetsSchema } from '../protocol/request.ts';
+import type { BudgetRow } from './document.ts';
+import type { ReportInput } from './input.ts';
+import { lossOf } from './metric.ts';
+import { dataOf } from './parts.ts';
+import type { Sections } from './sections/registry.ts';
+
+export function buildBudgets(input: ReportInput, sections: Sections): BudgetRow[] {
+  const budgets = budgetsOf(input);
+  const row = (
+    id: BudgetRow['id'],
+    label: string,
+    unit: BudgetRow['unit'],
+    limit: number | undefined,
+    actual: number | null,
+  ): BudgetRow[] => {
+    if (limit === undefined) return [];
+    const margin = actual === null ? null : limit - actual;
+    return [{ id, label, unit, limit, actual, margin, status: statusOf(margin) }];
+  };
+  const { maxDrop, maxMs, maxMb } = budgets;
+  const loss = lossFor(sections);
+  const p50 = dataOf(sections.latency)?.pairs[0]?.after.stats?.p50 ?? null;
+  const file = dataOf(sections.size)?.after?.file ?? null;
+  return [
+    ...row('maxDrop', loss.label, 'share', maxDrop === undefined ? undefined : maxDrop / 100, loss.share),
+    ...row('maxMs', 'Median latency', 'ms', maxMs, p50),
+    ...row('maxMb', 'Size on disk', 'bytes', maxMb === undefined ? undefined : maxMb * 1e6, file),
+  ];
+}
+
+function budgetsOf({ manifest }: ReportInput): Budgets {
+  const parsed = budgetsSchema.safeParse(manifest.request['budgets']);
+  return parsed.success ? parsed.data : {};
+}
+
+/** Of the first metric; without labels, of top-1 agreement: the share of answers that are not those of the original. */
+function lossFor(sections: Sections): { label: string; share: number | null } {
+  const metric = dataOf(sections.accuracy)?.metrics[0];
+  if (metric !== undefined) return { label: `Drop of ${metric.name}`, share: lossOf(metric) };
+  const agreement = dataOf(sections.fidelity)?.worst.top1Agreement ?? null;
+  return { label: 'Answers unlike the original', share: agreement === null ? null : 1 - agreement };
+}
+
+function statusOf(margin: number | null): BudgetRow['status'] {
+  if (margin === null) return 'not-measured';
+  return margin >= 0 ? 'met' : 'missed';
+}

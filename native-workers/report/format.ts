@@ -1,0 +1,121 @@
+/** Numbers as people read them. The same in the HTML, the Markdown and the studio, so that reports can be compared. */
+import type { Cell, ComparisonRow } from './document.ts';
+import type { Unit } from './parts.ts';
+
+const MINUS = '\u2212';
+
+/** Three significant digits, but never fewer digits than the whole part has. */
+function digits(value: number): string {
+  const size = Math.abs(value);
+  const decimals = size === 0 ? 0 : Math.min(8, Math.max(0, 2 - Math.floor(Math.log10(size))));
+  return value.toFixed(decimals).replace('-', MINUS);
+}
+
+export function formatMs(ms: number): string {
+  return `${digits(ms)} ms`;
+}
+
+/** Decimal units, as budgets and disk makers count: 1 MB is 10^6 bytes. */
+export function formatBytes(bytes: number): string {
+  const size = Math.abs(bytes);
+  if (size >= 1e9) return `${digits(bytes / 1e9)} GB`;
+  if (size >= 1e6) return `${digits(bytes / 1e6)} MB`;
+  if (size >= 1e3) return `${digits(bytes / 1e3)} kB`;
+  return `${formatCount(bytes)} B`;
+}
+
+/** Whole numbers with a thin space between thousands. */
+export function formatCount(count: number): string {
+  return Math.round(count)
+    .toString()
+    .replace('-', MINUS)
+    .replace(/\B(?=(\d{3})+$)/g, '\u2009');
+}
+
+export function formatRatio(ratio: number): string {
+  return `${digits(ratio)}×`;
+}
+
+/** A share 0..1 in percent, with two decimals where the percentage is near a whole that it is not. */
+export function formatShare(share: number): string {
+  const percent = share * 100;
+  const decimals = percent > 99 && percent < 100 ? 2 : 1;
+  return `${percent.toFixed(decimals).replace('-', MINUS)} %`;
+}
+
+/** A difference of shares, in percentage points, with its sign. */
+export function formatPoints(delta: number): string {
+  return `${signed((delta * 100).toFixed(2))} points`;
+}
+
+/** A change of a ratio in percent: 0.26 is −74 %. */
+export function formatChange(ratio: number): string {
+  const percent = (ratio - 1) * 100;
+  const decimals = Math.abs(percent) < 10 ? 1 : 0;
+  return `${signed(percent.toFixed(decimals))} %`;
+}
+
+/** Plain numbers: five decimals for what is near 1 (a cosine), else three significant digits. */
+export function formatPlain(value: number): string {
+  if (Math.abs(value) >= 0.9 && Math.abs(value) <= 1) return value.toFixed(5).replace('-', MINUS);
+  return digits(value);
+}
+
+export function formatNumber(value: number, unit: Unit): string {
+  switch (unit) {
+    case 'ms':
+      return formatMs(value);
+    case 'bytes':
+      return formatBytes(value);
+    case 'ratio':
+      return formatRatio(value);
+    case 'share':
+      return formatShare(value);
+    case 'dB':
+      return `${digits(value)} dB`;
+    case 'count':
+      return formatCount(value);
+    case 'runs/s':
+      return `${digits(value)} runs/s`;
+    case '1':
+      return formatPlain(value);
+  }
+}
+
+const ABSENT: Record<Exclude<Cell['status'], 'measured'>, string> = {
+  'not-measured': 'not measured',
+  'not-applicable': 'not applicable',
+  failed: 'failed',
+};
+
+export function formatCell(cell: Cell, unit: Unit): string {
+  return cell.status === 'measured' ? formatNumber(cell.value, unit) : ABSENT[cell.status];
+}
+
+/** The change column of the before/after table, with its interval where there is one. */
+export function formatRowChange({ ratio, delta, interval, unit }: ComparisonRow): string {
+  if (ratio !== null) {
+    const range = interval === null ? '' : ` (${formatChange(interval.low)} to ${formatChange(interval.high)})`;
+    return formatChange(ratio) + range;
+  }
+  if (delta === null) return '';
+  const one = (value: number): string =>
+    unit === 'share' ? formatPoints(value) : signed(formatNumber(value, unit).replace(MINUS, '-'));
+  return one(delta) + (interval === null ? '' : ` (${one(interval.low)} to ${one(interval.high)})`);
+}
+
+function signed(text: string): string {
+  if (text.startsWith('-')) return Number.parseFloat(text) === 0 ? text.slice(1) : MINUS + text.slice(1);
+  return Number.parseFloat(text) === 0 ? text : `+${text}`;
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export function joinWords(words: readonly string[]): string {
+  if (words.length < 2) return words.join('');
+  return `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
+/** `1 node`, `3 nodes`. */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}

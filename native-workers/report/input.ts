@@ -1,0 +1,48 @@
+/** What a report is computed from: the manifest and the stages' facts, and nothing else. */
+import { z } from 'zod';
+import {
+  benchmarkFactsSchema,
+  evaluateFactsSchema,
+  inspectFactsSchema,
+  type Manifest,
+  manifestSchema,
+  optimizeFactsSchema,
+  type StageName,
+} from '../protocol/facts.ts';
+import { failed, notMeasured, type Outcome } from './parts.ts';
+
+/** The facts of the stages, each as its file holds them; null when the stage left none. */
+export const stageFactsSchema = z.strictObject({
+  inspect: inspectFactsSchema.nullable(),
+  optimize: optimizeFactsSchema.nullable(),
+  evaluate: evaluateFactsSchema.nullable(),
+  benchmark: benchmarkFactsSchema.nullable(),
+  package: z.unknown().nullable(),
+});
+export type StageFacts = z.infer<typeof stageFactsSchema>;
+
+/** What of the manifest a report is computed from: all but what changes while and after the report is written. */
+export const reportManifestSchema = manifestSchema.omit({ updated: true, status: true });
+export type ReportManifest = z.infer<typeof reportManifestSchema>;
+
+export interface ReportInput {
+  readonly manifest: ReportManifest;
+  readonly facts: StageFacts;
+}
+
+/** The part of a manifest that a report is computed from; taking it twice changes nothing. */
+export function reportManifestOf(manifest: Manifest | ReportManifest): ReportManifest {
+  const { updated: _updated, status: _status, ...rest } = { updated: '', status: '', ...manifest };
+  return { ...rest, stages: rest.stages.filter((stage) => stage.name !== 'report') };
+}
+
+/** Why a stage left no facts, as the outcome of the sections that need them. */
+export function absenceOf(name: StageName, { manifest }: ReportInput): Outcome<never> {
+  const stage = manifest.stages.find((row) => row.name === name);
+  if (stage === undefined) return notMeasured(`The ${name} stage was not part of the run.`);
+  if (stage.status === 'failed' && stage.error !== undefined) return failed(stage.error);
+  if (stage.status === 'skipped') return notMeasured(stage.reason ?? `The ${name} stage was skipped.`);
+  if (stage.status === 'cancelled') return notMeasured(`The run was cancelled in the ${name} stage.`);
+  if (stage.status === 'done') return notMeasured(`The facts of the ${name} stage are missing.`);
+  return notMeasured(`The ${name} stage did not run.`);
+}

@@ -1,0 +1,141 @@
+/** The report as Markdown for pull requests: the verdict and tables first, details folded, no raw samples. */
+import type { ComparisonRow, ReportDocument } from './document.ts';
+import { formatBytes, formatCell, formatMs, formatNumber, formatRowChange } from './format.ts';
+import { dataOf } from './parts.ts';
+import type { PassesSection } from './sections/passes.ts';
+import { fencedBlock, escapeMarkdown as text } from './text.ts';
+
+export function renderMarkdown(report: ReportDocument): string {
+  const { run, verdict } = report;
+  const blocks = [
+    `# ${text(run.title)}`,
+    `**${text(verdict.sentence)}**`,
+    ...(run.status === 'partial'
+      ? ['This report is partial: a stage of the run failed, was cancelled or did not run.']
+      : []),
+    warningsOf(report),
+    comparisonOf(report.table),
+    budgetsOf(report),
+    hintsOf(report),
+    flipsOf(report),
+    passesOf(report),
+    reproduceOf(report),
+    provenanceOf(report),
+  ];
+  return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[], numeric: readonly number[]): string {
+  const rule = head.map((_, column) => (numeric.includes(column) ? '---:' : '---'));
+  return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+const JUDGEMENTS: Record<ComparisonRow['judgement'], string> = {
+  better: 'better',
+  worse: 'worse',
+  same: 'same',
+  inconclusive: 'inconclusive',
+  'not-judged': '',
+};
+
+function comparisonOf(rows: readonly ComparisonRow[]): string {
+  const cells = rows.map((row) => [
+    text(row.label),
+    formatCell(row.before, row.unit),
+    formatCell(row.after, row.unit),
+    formatRowChange(row),
+    JUDGEMENTS[row.judgement],
+  ]);
+  return table(['', 'Before', 'After', 'Change (95 % interval)', ''], cells, [1, 2, 3]);
+}
+
+function warningsOf({ warnings }: ReportDocument): string {
+  const kinds = { serious: '> **Warning:**', caution: '> **Caution:**', note: '> Note:' } as const;
+  return warnings.map(({ severity, message }) => `${kinds[severity]} ${text(message)}`).join('\n>\n');
+}
+
+function budgetsOf({ budgets }: ReportDocument): string {
+  if (budgets.length === 0) return '';
+  const rows = budgets.map(({ label, limit, actual, margin, unit, status }) => [
+    text(label),
+    formatNumber(limit, unit),
+    actual === null ? 'not measured' : formatNumber(actual, unit),
+    margin === null ? '' : formatNumber(margin, unit),
+    status === 'missed' ? '**missed**' : status.replace('-', ' '),
+  ]);
+  return `## Budgets\n\n${table(['', 'Limit', 'Actual', 'Margin', ''], rows, [1, 2, 3])}`;
+}
+
+function hintsOf({ hints }: ReportDocument): string {
+  if (hints.length === 0) return '';
+  return `## Where the difference comes from\n\n${hints.map(({ message }) => `- ${text(message)}`).join('\n')}`;
+}
+
+function flipsOf({ sections }: ReportDocument): string {
+  const flips = dataOf(sections.accuracy)?.flips;
+  if (flips === undefined || flips.rows.length === 0) return '';
+  const shown = flips.rows.slice(0, 20);
+  const rows = shown.map((flip) => [
+    text(flip.sample),
+    flip.kind,
+    text(flip.label ?? ''),
+    text(flip.before),
+    text(flip.after),
+  ]);
+  const total = flips.broken + flips.fixed + flips.changed;
+  const more = total > shown.length ? `\n\n${total - shown.length} more are in the full report.` : '';
+  const counts = `${flips.broken} broken, ${flips.fixed} fixed, ${flips.changed} changed otherwise, of ${flips.compared}`;
+  return folded(
+    `Samples whose answer changed: ${counts}`,
+    table(['Sample', '', 'Label', 'Before', 'After'], rows, []) + more,
+  );
+}
+
+function passesOf({ sections }: ReportDocument): string {
+  const passes = dataOf(sections.passes);
+  if (passes === null) return '';
+  const rows = passes.rows.map((row) => [
+    text(row.title),
+    row.status,
+    text(resultOf(row)),
+    `${row.nodesBefore} → ${row.nodesAfter}`,
+    formatMs(row.ms),
+  ]);
+  return `## Passes\n\n${table(['Pass', '', 'What it did', 'Nodes', 'Time'], rows, [3, 4])}`;
+}
+
+function resultOf({ counts, reason, error }: PassesSection['rows'][number]): string {
+  const done = Object.entries(counts).map(([what, count]) => `${what}: ${count}`);
+  return [...done, ...(reason === undefined ? [] : [reason]), ...(error === undefined ? [] : [error.message])].join(
+    '; ',
+  );
+}
+
+function reproduceOf({ sections }: ReportDocument): string {
+  const data = dataOf(sections.reproduce);
+  if (data === null) return '';
+  const files = data.files.map(
+    ({ name, content }) => `\`${name}\`:\n\n${fencedBlock('json', JSON.stringify(content, null, 2))}`,
+  );
+  return folded('How to do it again', [fencedBlock('sh', data.command), ...files].join('\n\n'));
+}
+
+function provenanceOf(report: ReportDocument): string {
+  const models = dataOf(report.sections.models)?.files ?? [];
+  const machine = dataOf(report.sections.environment)?.environment;
+  const lines = models.map(
+    (model) => `- ${text(model.label)}: ${formatBytes(model.bytes)}, SHA-256 \`${model.sha256}\``,
+  );
+  const place =
+    machine === undefined
+      ? []
+      : [
+          `- ${text(machine.cpu)}, ${machine.cores} cores, ${formatBytes(machine.memory)}; ${text(machine.os)}; ${text(machine.engine)}`,
+        ];
+  const run = `- Run ${text(report.run.id)}, ${text(report.run.created)}, Hone ${text(report.hone)}, report digest \`${report.digest}\``;
+  return folded('Where and with what', [...lines, ...place, run].join('\n'));
+}
+
+function folded(summary: string, content: string): string {
+  return `<details>\n<summary>${summary}</summary>\n\n${content}\n\n</details>`;
+}

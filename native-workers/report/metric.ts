@@ -1,0 +1,18 @@
+/** The terms of a metric as the report counts them. */
+import type { MetricFacts } from '../protocol/facts.ts';
+import type { Unit } from './parts.ts';
+
+/** Shares are 0..1; every other metric keeps its own scale. */
+export function unitOfMetric({ unit }: Pick<MetricFacts, 'unit'>): Unit {
+  return unit === 'share' || unit === 'dB' || unit === 'ms' || unit === 'count' ? unit : '1';
+}
+
+/**
+ * What a metric lost, as a share: of the metric itself for shares (0.01 is one percentage point), else of its value before
+ * (a perplexity from 20 to 21 lost 0.05). Negative when it gained.
+ */
+export function lossOf(metric: Pick<MetricFacts, 'unit' | 'better' | 'before' | 'delta'>): number {
+  const loss = metric.better === 'higher' ? -metric.delta : metric.delta;
+  if (unitOfMetric(metric) === 'share') return loss;
+  return metric.before === 0 ? loss : loss / Math.abs(metric.before);
+}

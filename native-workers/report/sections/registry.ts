@@ -1,0 +1,45 @@
+/** The sections of a report in their order. A new one is a file beside this, a line here, and a view in the renderer. */
+import { z } from 'zod';
+import type { ReportInput } from '../input.ts';
+import { type Outcome, outcomeSchema } from '../parts.ts';
+import { accuracy } from './accuracy.ts';
+import { coldStart } from './cold-start.ts';
+import { environment } from './environment.ts';
+import { fidelity } from './fidelity.ts';
+import { fusion } from './fusion.ts';
+import { latency } from './latency.ts';
+import { memory } from './memory.ts';
+import { models } from './models.ts';
+import { operators } from './operators.ts';
+import { passes } from './passes.ts';
+import { reproduce } from './reproduce.ts';
+import { size } from './size.ts';
+
+export const SECTIONS = {
+  latency,
+  coldStart,
+  memory,
+  size,
+  operators,
+  fidelity,
+  accuracy,
+  passes,
+  fusion,
+  models,
+  environment,
+  reproduce,
+} as const;
+
+export type SectionId = keyof typeof SECTIONS;
+export type Sections = { [Id in SectionId]: Outcome<z.infer<(typeof SECTIONS)[Id]['schema']>> };
+
+const entries = Object.entries(SECTIONS);
+
+/** The cast restores what `fromEntries` forgets: each key has the schema of its section. */
+export const sectionsSchema = z.strictObject(
+  Object.fromEntries(entries.map(([id, section]) => [id, outcomeSchema<z.ZodType>(section.schema)])),
+) as unknown as z.ZodType<Sections>;
+
+export function buildSections(input: ReportInput): Sections {
+  return Object.fromEntries(entries.map(([id, section]) => [id, section.build(input)])) as unknown as Sections;
+}

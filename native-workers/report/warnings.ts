@@ -1,0 +1,196 @@
+/** What a reader must know before relying on a number of the report. Serious first. */
+import type { BudgetRow, Warning } from './document.ts';
+import { formatChange, formatCount, joinWords, plural } from './format.ts';
+import type { ReportInput } from './input.ts';
+import { dataOf } from './parts.ts';
+import type { Sections } from './sections/registry.ts';
+
+/** Change of the machine's speed during the benchmark that is worth a word, and one that spoils absolute times. */
+const DRIFT = { caution: 0.05, serious: 0.2 };
+/** Fewer labelled samples than this leave intervals of several points; fewer timed runs leave the tail unknown. */
+const FEW = { samples: 200, runs: 100 };
+
+const SEVERITIES: readonly Warning['severity'][] = ['serious', 'caution', 'note'];
+
+export function buildWarnings(input: ReportInput, sections: Sections, budgets: readonly BudgetRow[]): Warning[] {
+  const found = [
+    ...stageWarnings(input),
+    ...passWarnings(sections),
+    ...fidelityWarnings(sections),
+    ...accuracyWarnings(sections),
+    ...budgetWarnings(budgets),
+    ...latencyWarnings(sections),
+    ...machineWarnings(sections),
+  ];
+  return SEVERITIES.flatMap((severity) => found.filter((warning) => warning.severity === severity));
+}
+
+const serious = (code: string, message: string): Warning => ({ code, severity: 'serious', message });
+const caution = (code: string, message: string): Warning => ({ code, severity: 'caution', message });
+const note = (code: string, message: string): Warning => ({ code, severity: 'note', message });
+
+function stageWarnings({ manifest }: ReportInput): Warning[] {
+  return manifest.stages.flatMap(({ name, status, error }): Warning[] => {
+    if (status === 'failed')
+      return [serious('stage-failed', `The ${name} stage failed: ${error?.message ?? 'no reason was kept.'}`)];
+    if (status === 'cancelled') return [serious('stage-cancelled', `The ${name} stage was cancelled.`)];
+    if (status === 'pending' || status === 'running')
+      return [serious('stage-missing', `The ${name} stage did not run to its end.`)];
+    return [];
+  });
+}
+
+function passWarnings(sections: Sections): Warning[] {
+  const rows = dataOf(sections.passes)?.rows ?? [];
+  const fusion = dataOf(sections.fusion)?.expected ?? [];
+  return [
+    ...rows.flatMap((row) =>
+      row.calibration?.random === true && row.status === 'changed'
+        ? [
+            serious(
+              'random-calibration',
+              `${row.title} was calibrated with random inputs, not with your data: its ranges, and so the accuracy, are not those of real use.`,
+            ),
+          ]
+        : [],
+    ),
+    ...rows.flatMap((row) =>
+      row.status === 'failed'
+        ? [
+            serious(
+              'pass-failed',
+              `${row.title} failed and was left out: ${row.error?.message ?? row.reason ?? 'no reason was kept.'}`,
+            ),
+          ]
+        : [],
+    ),
+    ...rows.flatMap((row) =>
+      row.status === 'skipped'
+        ? [note('pass-skipped', `${row.title} was skipped: ${row.reason ?? 'no reason was kept.'}`)]
+        : [],
+    ),
+    ...fusion.flatMap(({ kernel, expected, found }) =>
+      found < expected
+        ? [
+            caution(
+              'unfused',
+              `The engine made ${found} of the ${expected} expected ${kernel} kernels: ${plural(expected - found, 'node')} ${expected - found === 1 ? 'runs' : 'run'} unfused.`,
+            ),
+          ]
+        : [],
+    ),
+  ];
+}
+
+function fidelityWarnings(sections: Sections): Warning[] {
+  const fidelity = dataOf(sections.fidelity);
+  if (fidelity === null) return [];
+  return [
+    ...(fidelity.worst.notFinite > 0
+      ? [
+          serious(
+            'not-finite',
+            `The optimised model gives ${plural(fidelity.worst.notFinite, 'value')} that ${fidelity.worst.notFinite === 1 ? 'is' : 'are'} NaN or infinite where the original gives numbers.`,
+          ),
+        ]
+      : []),
+    ...(fidelity.inputs === 'seeded'
+      ? [caution('seeded-inputs', 'Fidelity was measured on random inputs: real inputs may fare better or worse.')]
+      : []),
+  ];
+}
+
+function accuracyWarnings(sections: Sections): Warning[] {
+  const accuracy = dataOf(sections.accuracy);
+  if (accuracy === null)
+    return [note('no-labels', 'No labelled data was given: accuracy is not known, only fidelity to the original.')];
+  const samples = accuracy.dataset?.samples ?? 0;
+  const skipped = accuracy.skipped.length;
+  return [
+    ...(samples < FEW.samples
+      ? [
+          caution(
+            'few-samples',
+            `Accuracy rests on ${plural(samples, 'sample')}: differences of a few points cannot be seen.`,
+          ),
+        ]
+      : []),
+    ...(skipped > 0
+      ? [
+          caution(
+            'samples-skipped',
+            `${plural(skipped, 'sample')} could not be read and ${skipped === 1 ? 'was' : 'were'} left out.`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+function budgetWarnings(budgets: readonly BudgetRow[]): Warning[] {
+  const unknown = budgets.filter((row) => row.status === 'not-measured').map((row) => row.label.toLowerCase());
+  return unknown.length === 0
+    ? []
+    : [serious('budget-not-measured', `The budget for ${joinWords(unknown)} could not be checked.`)];
+}
+
+function latencyWarnings(sections: Sections): Warning[] {
+  const pair = dataOf(sections.latency)?.pairs[0];
+  const runs = Math.min(
+    pair?.before.stats?.count ?? Number.POSITIVE_INFINITY,
+    pair?.after.stats?.count ?? Number.POSITIVE_INFINITY,
+  );
+  const failures = (dataOf(sections.latency)?.pairs ?? []).flatMap((entry) =>
+    [entry.before, entry.after].flatMap((side) =>
+      side.error === undefined
+        ? []
+        : [
+            serious(
+              'variant-failed',
+              `${side.label} on ${entry.provider} could not be benchmarked: ${side.error.message}`,
+            ),
+          ],
+    ),
+  );
+  return [
+    ...failures,
+    ...(runs < FEW.runs
+      ? [
+          caution(
+            'few-runs',
+            `Only ${plural(runs, 'run')} of a model ${runs === 1 ? 'was' : 'were'} timed: the 99th percentile is a guess.`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+function machineWarnings(sections: Sections): Warning[] {
+  const section = dataOf(sections.environment);
+  if (section === null) return [];
+  const { environment, drift } = section;
+  const change = drift === null ? 0 : Math.abs(drift - 1);
+  return [
+    ...(change > DRIFT.caution
+      ? [
+          (change > DRIFT.serious ? serious : caution)(
+            'drift',
+            `The machine's own speed changed by ${formatChange(drift ?? 1)} during the benchmark: it was busy or throttled. Blocks are interleaved, so the ratio holds better than the times.`,
+          ),
+        ]
+      : []),
+    ...(environment.load !== null && environment.load > environment.cores / 2
+      ? [
+          caution(
+            'busy',
+            `The machine was busy before the benchmark: a load of ${environment.load.toFixed(1)} on ${formatCount(environment.cores)} cores.`,
+          ),
+        ]
+      : []),
+    ...(environment.governor === 'powersave'
+      ? [note('governor', 'The processor was in its power-saving governor: its clock may have changed.')]
+      : []),
+    ...(environment.virtual === true
+      ? [note('virtual-machine', 'The machine is virtual: others may share its processor, and times vary more.')]
+      : []),
+  ];
+}
