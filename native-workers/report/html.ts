@@ -92,11 +92,14 @@ export function embeddedJson(value: unknown): string {
 
 /** In a string or a regular expression, the only places where these stand in built code, `\/` and `\x3c` mean the same. */
 function inlineScript(script: string): string {
-  return script.replace(/<\/(script)/gi, '<\\/$1').replaceAll('<!--', '\\x3c!--');
+  return script
+    .replaceAll('\r\n', '\n')
+    .replace(/<\/(script)/gi, '<\\/$1')
+    .replaceAll('<!--', '\\x3c!--');
 }
 
 function inlineStyle(style: string): string {
-  return style.replace(/<\/(style)/gi, '<\\/$1');
+  return style.replaceAll('\r\n', '\n').replace(/<\/(style)/gi, '<\\/$1');
 }
 
 function hashOf(text: string): string {

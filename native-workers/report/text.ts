@@ -6,7 +6,7 @@ const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\
 
 /** Names with invisible or direction-changing characters written out as `[U+202E]`. */
 export function visible(text: string): string {
-  return text.replace(INVISIBLE, (character) => {
+  return text.toWellFormed().replace(INVISIBLE, (character) => {
     const code = character.codePointAt(0) ?? 0;
     return `[U+${code.toString(16).toUpperCase().padStart(4, '0')}]`;
   });
