@@ -3,7 +3,7 @@ import { type Budgets, budgetsSchema } from '../protocol/request.ts';
 import type { BudgetRow } from './document.ts';
 import type { ReportInput } from './input.ts';
 import { lossOf } from './metric.ts';
-import { dataOf } from './parts.ts';
+import { dataOf } from './outcome.ts';
 import type { Sections } from './sections/registry.ts';
 
 export function buildBudgets(input: ReportInput, sections: Sections): BudgetRow[] {

@@ -1,7 +1,7 @@
 /** Why the optimised model is slower or faster: at most five causes, from the profile and from what the engine fused. */
 import type { Hint } from './document.ts';
 import { formatMs, plural } from './format.ts';
-import { dataOf } from './parts.ts';
+import { dataOf } from './outcome.ts';
 import type { OperatorsSection } from './sections/operators.ts';
 import type { Sections } from './sections/registry.ts';
 

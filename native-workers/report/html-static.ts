@@ -1,7 +1,7 @@
 /** What a reader without scripts sees of the report: the verdict, warnings, before/after, budgets, passes, hashes. */
 import type { ComparisonRow, ReportDocument, Warning } from './document.ts';
 import { formatBytes, formatCell, formatNumber, formatRowChange } from './format.ts';
-import { dataOf } from './parts.ts';
+import { dataOf } from './outcome.ts';
 import { escapeHtml as text } from './text.ts';
 
 export function staticReport(report: ReportDocument): string {

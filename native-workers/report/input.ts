@@ -9,7 +9,7 @@ import {
   optimizeFactsSchema,
   type StageName,
 } from '../protocol/facts.ts';
-import { failed, notMeasured, type Outcome } from './parts.ts';
+import { failed, notMeasured, type Outcome } from './outcome.ts';
 
 /** The facts of the stages, each as its file holds them; null when the stage left none. */
 export const stageFactsSchema = z.strictObject({

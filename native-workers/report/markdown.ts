@@ -1,7 +1,7 @@
 /** The report as Markdown for pull requests: the verdict and tables first, details folded, no raw samples. */
 import type { ComparisonRow, ReportDocument } from './document.ts';
 import { formatBytes, formatCell, formatMs, formatNumber, formatRowChange } from './format.ts';
-import { dataOf } from './parts.ts';
+import { dataOf } from './outcome.ts';
 import type { PassesSection } from './sections/passes.ts';
 import { fencedBlock, escapeMarkdown as text } from './text.ts';
 

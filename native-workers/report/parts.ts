@@ -1,11 +1,8 @@
 /** Pieces that all sections of a report share: how a result that is not there is said, and the statistics of a benchmark. */
 import { z } from 'zod';
-import { type ErrorData, errorDataSchema } from '../protocol/errors.ts';
+import { errorDataSchema } from '../protocol/errors.ts';
 
-/**
- * A result, or why there is none. Not measured (nobody asked, or an earlier stage failed), not applicable (it has no
- * meaning for this model) and failed (it was tried) are different answers, and none of them is a zero.
- */
+/** The schema of an `Outcome`. */
 export function outcomeSchema<Data extends z.ZodType>(data: Data) {
   return z.discriminatedUnion('status', [
     z.strictObject({ status: z.literal('measured'), data }),
@@ -13,22 +10,6 @@ export function outcomeSchema<Data extends z.ZodType>(data: Data) {
     z.strictObject({ status: z.literal('not-applicable'), reason: z.string() }),
     z.strictObject({ status: z.literal('failed'), error: errorDataSchema }),
   ]);
-}
-
-export type Outcome<Data> =
-  | { status: 'measured'; data: Data }
-  | { status: 'not-measured'; reason: string }
-  | { status: 'not-applicable'; reason: string }
-  | { status: 'failed'; error: ErrorData };
-
-export const measured = <Data>(data: Data): Outcome<Data> => ({ status: 'measured', data });
-export const notMeasured = (reason: string): Outcome<never> => ({ status: 'not-measured', reason });
-export const notApplicable = (reason: string): Outcome<never> => ({ status: 'not-applicable', reason });
-export const failed = (error: ErrorData): Outcome<never> => ({ status: 'failed', error });
-
-/** The data of an outcome, or null where there is none. */
-export function dataOf<Data>(outcome: Outcome<Data>): Data | null {
-  return outcome.status === 'measured' ? outcome.data : null;
 }
 
 /** Units of the numbers in a report. `ratio` is after/before; `share` is 0..1; `runs/s` counts runs of the model. */

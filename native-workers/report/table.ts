@@ -1,7 +1,7 @@
 /** The before/after table: one line for each thing that a user optimises for, measured or not. */
 import type { Cell, ComparisonRow, Judgement } from './document.ts';
 import { unitOfMetric } from './metric.ts';
-import { dataOf, type Outcome } from './parts.ts';
+import { dataOf, type Outcome } from './outcome.ts';
 import type { Sections } from './sections/registry.ts';
 
 export function buildTable(sections: Sections): ComparisonRow[] {

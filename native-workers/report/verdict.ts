@@ -11,7 +11,7 @@ import {
   joinWords,
 } from './format.ts';
 import { unitOfMetric } from './metric.ts';
-import { dataOf } from './parts.ts';
+import { dataOf } from './outcome.ts';
 import type { AccuracySection } from './sections/accuracy.ts';
 import type { FidelitySection } from './sections/fidelity.ts';
 import type { Sections } from './sections/registry.ts';

@@ -2,7 +2,7 @@
 import type { BudgetRow, Warning } from './document.ts';
 import { formatChange, formatCount, joinWords, plural } from './format.ts';
 import type { ReportInput } from './input.ts';
-import { dataOf } from './parts.ts';
+import { dataOf } from './outcome.ts';
 import type { Sections } from './sections/registry.ts';
 
 /** Change of the machine's speed during the benchmark that is worth a word, and one that spoils absolute times. */

@@ -7,7 +7,7 @@ import { buildReport } from '../report/build.ts';
 import { readManifest, readStageFacts } from '../report/facts-files.ts';
 import { readViewAssets, renderHtml } from '../report/html.ts';
 import { renderMarkdown } from '../report/markdown.ts';
-import { dataOf } from '../report/parts.ts';
+import { dataOf } from '../report/outcome.ts';
 import type { Job } from './job.ts';
 
 /** Of a checkout and of the packaged worker alike: two folders up from this file. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { EvaluateFacts, MetricFacts } from '../../protocol/facts.ts';
 import { evaluateFactsSchema, metricFactsSchema } from '../../protocol/facts.ts';
 import { absenceOf } from '../input.ts';
-import { measured, notApplicable, notMeasured } from '../parts.ts';
+import { measured, notApplicable, notMeasured } from '../outcome.ts';
 import { defineSection } from '../section.ts';
 
 export const accuracySchema = z.strictObject({
@@ -40,7 +40,7 @@ export type AccuracySection = z.infer<typeof accuracySchema>;
 
 const MOST_FLIPS = 200;
 
-export const accuracy = defineSection('Accuracy', accuracySchema, (input) => {
+export const accuracy = defineSection(accuracySchema, (input) => {
   const { evaluate } = input.facts;
   if (evaluate === null) return absenceOf('evaluate', input);
   if (evaluate.dataset === null) return notMeasured('No evaluation data was given.');

@@ -1,9 +1,9 @@
 /** The time from nothing to the first answer, in fresh processes: reading the file, creating the session, the first run. */
 import { z } from 'zod';
 import { absenceOf } from '../input.ts';
+import { measured, notMeasured } from '../outcome.ts';
 import type { BenchmarkVariant } from '../pairs.ts';
 import { primaryPair } from '../pairs.ts';
-import { measured, notMeasured } from '../parts.ts';
 import { defineSection } from '../section.ts';
 
 const spreadSchema = z.strictObject({ median: z.number(), min: z.number(), max: z.number() });
@@ -27,7 +27,7 @@ export const coldStartSchema = z.strictObject({
 });
 export type ColdStartSection = z.infer<typeof coldStartSchema>;
 
-export const coldStart = defineSection('Cold start', coldStartSchema, (input) => {
+export const coldStart = defineSection(coldStartSchema, (input) => {
   if (input.facts.benchmark === null) return absenceOf('benchmark', input);
   const pair = primaryPair(input);
   if (pair === null) return notMeasured('No pair of variants was benchmarked.');

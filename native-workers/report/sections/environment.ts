@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Environment } from '../../protocol/facts.ts';
 import { environmentSchema } from '../../protocol/facts.ts';
-import { measured, notMeasured } from '../parts.ts';
+import { measured, notMeasured } from '../outcome.ts';
 import { defineSection } from '../section.ts';
 
 export const environmentSectionSchema = z.strictObject({
@@ -13,7 +13,7 @@ export const environmentSectionSchema = z.strictObject({
 export type EnvironmentSection = z.infer<typeof environmentSectionSchema>;
 
 /** The benchmark's own record is preferred: it holds the machine index. */
-export const environment = defineSection('Environment', environmentSectionSchema, ({ manifest, facts }) => {
+export const environment = defineSection(environmentSectionSchema, ({ manifest, facts }) => {
   const found = facts.benchmark?.environment ?? manifest.environment;
   if (found === null) return notMeasured('The machine was not described.');
   return measured({ environment: found, drift: driftOf(found) });

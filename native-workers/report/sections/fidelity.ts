@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { fidelityFactsSchema } from '../../protocol/facts.ts';
 import { absenceOf } from '../input.ts';
-import { measured, notMeasured } from '../parts.ts';
+import { measured, notMeasured } from '../outcome.ts';
 import { defineSection } from '../section.ts';
 
 export const fidelitySchema = z.strictObject({
@@ -21,7 +21,7 @@ export const fidelitySchema = z.strictObject({
 });
 export type FidelitySection = z.infer<typeof fidelitySchema>;
 
-export const fidelity = defineSection('Fidelity to the original', fidelitySchema, (input) => {
+export const fidelity = defineSection(fidelitySchema, (input) => {
   const { evaluate } = input.facts;
   if (evaluate === null) return absenceOf('evaluate', input);
   if (evaluate.fidelity === null) return notMeasured('The outputs of the two models were not compared.');

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { fusionFactsSchema } from '../../protocol/facts.ts';
 import { absenceOf } from '../input.ts';
-import { measured, notMeasured } from '../parts.ts';
+import { measured, notMeasured } from '../outcome.ts';
 import { defineSection } from '../section.ts';
 
 export const fusionSchema = z.strictObject({
@@ -14,7 +14,7 @@ export const fusionSchema = z.strictObject({
 });
 export type FusionSection = z.infer<typeof fusionSchema>;
 
-export const fusion = defineSection('What the engine fused', fusionSchema, (input) => {
+export const fusion = defineSection(fusionSchema, (input) => {
   const { optimize } = input.facts;
   if (optimize === null) return absenceOf('optimize', input);
   if (optimize.fusion === null) return notMeasured('The graph that the engine optimised was not read.');

@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { compareBlocks, statsOf } from '../../bench/statistics.ts';
 import { errorDataSchema } from '../../protocol/errors.ts';
 import { absenceOf } from '../input.ts';
+import { failed, measured, notMeasured } from '../outcome.ts';
 import { type BenchmarkVariant, pairsOf } from '../pairs.ts';
-import { failed, measured, notMeasured, statsSchema, verdictSchema } from '../parts.ts';
+import { statsSchema, verdictSchema } from '../parts.ts';
 import { defineSection } from '../section.ts';
 
 const latencySideSchema = z.strictObject({
@@ -38,7 +39,7 @@ export const latencySchema = z.strictObject({
 export type LatencySection = z.infer<typeof latencySchema>;
 export type LatencySide = LatencySection['pairs'][number]['before'];
 
-export const latency = defineSection('Latency', latencySchema, (input) => {
+export const latency = defineSection(latencySchema, (input) => {
   const { benchmark } = input.facts;
   if (benchmark === null) return absenceOf('benchmark', input);
   const pairs = pairsOf(benchmark, input).flatMap((pair) => {

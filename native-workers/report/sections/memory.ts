@@ -1,8 +1,8 @@
 /** The most memory a process held that only loaded and ran the model, before and after. */
 import { z } from 'zod';
 import { absenceOf } from '../input.ts';
+import { measured, notMeasured } from '../outcome.ts';
 import { primaryPair } from '../pairs.ts';
-import { measured, notMeasured } from '../parts.ts';
 import { defineSection } from '../section.ts';
 
 export const memorySchema = z.strictObject({
@@ -14,7 +14,7 @@ export const memorySchema = z.strictObject({
 });
 export type MemorySection = z.infer<typeof memorySchema>;
 
-export const memory = defineSection('Peak memory', memorySchema, (input) => {
+export const memory = defineSection(memorySchema, (input) => {
   if (input.facts.benchmark === null) return absenceOf('benchmark', input);
   const pair = primaryPair(input);
   const before = pair?.before.peakRss ?? null;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { ModelFile } from '../../protocol/facts.ts';
 import { modelFileSchema } from '../../protocol/facts.ts';
-import { measured } from '../parts.ts';
+import { measured } from '../outcome.ts';
 import { defineSection } from '../section.ts';
 
 export const modelsSchema = z.strictObject({
@@ -12,7 +12,7 @@ export const modelsSchema = z.strictObject({
 });
 export type ModelsSection = z.infer<typeof modelsSchema>;
 
-export const models = defineSection('Model files', modelsSchema, ({ manifest }) => {
+export const models = defineSection(modelsSchema, ({ manifest }) => {
   const { path, bytes, sha256, name } = manifest.source;
   const source = { id: 'source', path, bytes, sha256, parent: null, label: name };
   const others = manifest.models.filter((model) => model.id !== 'source');

@@ -1,8 +1,8 @@
 /** Where the time goes: milliseconds a run by operator type, before and after, from the engine's own profile. */
 import { z } from 'zod';
 import { absenceOf } from '../input.ts';
+import { measured, notMeasured } from '../outcome.ts';
 import { type BenchmarkVariant, primaryPair } from '../pairs.ts';
-import { measured, notMeasured } from '../parts.ts';
 import { defineSection } from '../section.ts';
 
 const operatorSideSchema = z.strictObject({ nodes: z.number(), ms: z.number() });
@@ -23,7 +23,7 @@ export const operatorsSchema = z.strictObject({
 });
 export type OperatorsSection = z.infer<typeof operatorsSchema>;
 
-export const operators = defineSection('Time by operator', operatorsSchema, (input) => {
+export const operators = defineSection(operatorsSchema, (input) => {
   if (input.facts.benchmark === null) return absenceOf('benchmark', input);
   const pair = primaryPair(input);
   const before = pair?.before.profile;

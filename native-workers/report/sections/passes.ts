@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { passRowSchema } from '../../protocol/facts.ts';
 import { absenceOf } from '../input.ts';
-import { measured } from '../parts.ts';
+import { measured } from '../outcome.ts';
 import { defineSection } from '../section.ts';
 
 export const passesSchema = z.strictObject({
@@ -13,7 +13,7 @@ export const passesSchema = z.strictObject({
 });
 export type PassesSection = z.infer<typeof passesSchema>;
 
-export const passes = defineSection('Passes', passesSchema, (input) => {
+export const passes = defineSection(passesSchema, (input) => {
   const { optimize } = input.facts;
   if (optimize === null) return absenceOf('optimize', input);
   const rows = optimize.passes.map(({ details: _details, ...row }) => row);

@@ -1,7 +1,8 @@
 /** The sections of a report in their order. A new one is a file beside this, a line here, and a view in the renderer. */
 import { z } from 'zod';
 import type { ReportInput } from '../input.ts';
-import { type Outcome, outcomeSchema } from '../parts.ts';
+import type { Outcome } from '../outcome.ts';
+import { outcomeSchema } from '../parts.ts';
 import { accuracy } from './accuracy.ts';
 import { coldStart } from './cold-start.ts';
 import { environment } from './environment.ts';

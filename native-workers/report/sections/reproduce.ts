@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { recipeSchema } from '../../protocol/recipe.ts';
 import { type Preprocess, runRequestSchema } from '../../protocol/request.ts';
-import { measured } from '../parts.ts';
+import { measured } from '../outcome.ts';
 import { defineSection } from '../section.ts';
 
 export const reproduceSchema = z.strictObject({
@@ -16,7 +16,7 @@ export const reproduceSchema = z.strictObject({
 });
 export type ReproduceSection = z.infer<typeof reproduceSchema>;
 
-export const reproduce = defineSection('Recipe, and how to do it again', reproduceSchema, ({ manifest }) => {
+export const reproduce = defineSection(reproduceSchema, ({ manifest }) => {
   const parsed = runRequestSchema.safeParse(manifest.request);
   const request = parsed.success ? parsed.data : null;
   const benchmark = request?.benchmark ?? {};

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { InspectFacts, ModelFile } from '../../protocol/facts.ts';
 import { absenceOf } from '../input.ts';
-import { measured } from '../parts.ts';
+import { measured } from '../outcome.ts';
 import { defineSection } from '../section.ts';
 
 const ledgerTensorSchema = z.strictObject({
@@ -44,7 +44,7 @@ export type SizeLedger = SizeSection['before'];
 /** Largest tensors listed on each side; the facts hold up to 200. */
 const LARGEST = 25;
 
-export const size = defineSection('Size', sizeSchema, (input) => {
+export const size = defineSection(sizeSchema, (input) => {
   const { inspect, optimize } = input.facts;
   if (inspect === null) return absenceOf('inspect', input);
   const before = ledgerOf(inspect, input.manifest.source.bytes);
