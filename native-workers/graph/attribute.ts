@@ -3,7 +3,9 @@ import type { Graph } from './graph.ts';
 import type { Tensor } from './tensor.ts';
 import type { ValueType } from './types.ts';
 
-export type Attribute =
+export type Attribute = AttributeValue & { readonly docString?: string };
+
+export type AttributeValue =
   | { readonly type: 'float'; readonly value: number }
   | { readonly type: 'int'; readonly value: bigint }
   | { readonly type: 'string'; readonly value: Uint8Array }
@@ -18,7 +20,7 @@ export type Attribute =
   | { readonly type: 'types'; readonly value: readonly ValueType[] }
   /** Inside a function body: the value of the function's attribute of that name, of the type with that code. */
   | { readonly type: 'reference'; readonly value: string; readonly typeCode: number }
-  /** A kind that this version does not know (sparse tensors among them): its bytes, written back as they were. */
+  /** A kind that this version does not know (sparse tensors among them): the whole `AttributeProto`, written back as it was. */
   | { readonly type: 'opaque'; readonly value: Uint8Array; readonly typeCode: number };
 
 export const intAttribute = (value: number): Attribute => ({ type: 'int', value: BigInt(value) });

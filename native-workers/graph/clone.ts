@@ -26,6 +26,7 @@ export function cloneModel(model: Model): Clone {
   for (const [key, value] of model.metadata) copy.metadata.set(key, value);
   copy.functions = [...model.functions];
   copy.opaqueFields = model.opaqueFields;
+  copy.source = model.source;
   return { model: copy, values, nodes };
 }
 
@@ -39,12 +40,14 @@ function cloneGraph(graph: Graph, values: Map<Value, Value>, nodes: Map<Node, No
     if (known !== undefined) return known;
     const made = new Value(value.name, value.type);
     made.docString = value.docString;
+    made.metadata = value.metadata;
     made.tensor = value.tensor;
     values.set(value, made);
     return made;
   };
   for (const input of graph.inputs) copy.inputs.push(copied(input));
   for (const initializer of graph.initializers) copy.initializers.add(copied(initializer));
+  for (const [value, bytes] of graph.sparseInitializers) copy.sparseInitializers.set(copied(value), bytes);
   for (const node of graph.nodes) {
     const made = new Node({
       opType: node.opType,
@@ -58,6 +61,7 @@ function cloneGraph(graph: Graph, values: Map<Value, Value>, nodes: Map<Node, No
     });
     made.docString = node.docString;
     made.overload = node.overload;
+    made.opaqueFields = node.opaqueFields;
     for (const [key, value] of node.metadata) made.metadata.set(key, value);
     nodes.set(node, made);
     copy.addNode(made);

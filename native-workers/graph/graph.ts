@@ -15,11 +15,13 @@ export class Graph {
   readonly outputs: Value[] = [];
   /** Values with a tensor. An initializer may be a graph input too (an overridable default, the only way before IR 4). */
   readonly initializers: Set<Value> = new Set();
+  /** Initializers in ONNX's sparse form, which Hone does not read: the bytes of their `SparseTensorProto`, by value. */
+  readonly sparseInitializers: Map<Value, Uint8Array> = new Map();
   /** In file order; use `topologicalOrder` where order matters. */
   readonly nodes: Set<Node> = new Set();
   /** `GraphProto.metadata_props`. */
   readonly metadata: Map<string, string> = new Map();
-  /** Parts that Hone does not read (quantization annotations, sparse initializers): raw fields, written back as they were. */
+  /** Parts that Hone does not read (quantization annotations): raw fields, written back as they were. */
   opaqueFields: Uint8Array | null = null;
   readonly #usedNames: Set<string> = new Set();
 
@@ -126,7 +128,9 @@ export class Graph {
   /** Every value of this graph, and of its subgraphs, since names are visible inwards; each once. */
   *values(): Iterable<Value> {
     yield* this.inputs;
-    for (const value of this.initializers) if (!this.inputs.includes(value)) yield value;
+    const inputs = new Set(this.inputs);
+    for (const value of this.initializers) if (!inputs.has(value)) yield value;
+    yield* this.sparseInitializers.keys();
     for (const node of this.nodes) {
       for (const output of node.outputs) if (output !== null) yield output;
       for (const subgraph of node.subgraphs()) yield* subgraph.values();

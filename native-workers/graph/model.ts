@@ -30,6 +30,8 @@ export class Model {
   functions: ModelFunction[] = [];
   /** Fields that Hone does not read (training info, device configurations), written back as they were. */
   opaqueFields: Uint8Array | null = null;
+  /** The file it was read from; null for a model made in memory. Its tensors may point into that file. */
+  source: { readonly path: string; readonly bytes: number; readonly format: string } | null = null;
 
   constructor(graph: Graph, opset: number, irVersion: number) {
     this.graph = graph;

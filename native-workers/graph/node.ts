@@ -24,6 +24,8 @@ export class Node {
   readonly attributes: Map<string, Attribute>;
   /** `NodeProto.metadata_props`. */
   readonly metadata: Map<string, string> = new Map();
+  /** Fields that Hone does not read (device configurations), written back as they were. */
+  opaqueFields: Uint8Array | null = null;
   /** The graph that holds the node; set by `Graph.addNode` and `removeNode`. */
   graph: Graph | null = null;
   readonly #inputs: (Value | null)[] = [];

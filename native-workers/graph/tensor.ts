@@ -20,6 +20,9 @@ export interface TensorInit {
   readonly data: TensorData;
   /** Content of a string tensor, each element as its UTF-8 bytes; `data` is empty then. */
   readonly strings?: readonly Uint8Array[];
+  readonly docString?: string;
+  /** `TensorProto.metadata_props`. */
+  readonly metadata?: ReadonlyMap<string, string>;
 }
 
 export class Tensor {
@@ -27,6 +30,8 @@ export class Tensor {
   readonly shape: readonly number[];
   readonly data: TensorData;
   readonly strings: readonly Uint8Array[] | null;
+  readonly docString: string;
+  readonly metadata: ReadonlyMap<string, string> | null;
 
   /** Throws `tensor-size-mismatch` when the data is not exactly as long as dtype and shape need. */
   constructor(init: TensorInit) {
@@ -34,6 +39,8 @@ export class Tensor {
     this.shape = init.shape;
     this.data = init.data;
     this.strings = init.strings ?? null;
+    this.docString = init.docString ?? '';
+    this.metadata = init.metadata ?? null;
     const count = elementCount(init.shape);
     if (init.dtype === 'string') {
       if (this.strings?.length !== count) {

@@ -10,6 +10,9 @@ export interface TensorType {
   readonly dtype: DType | null;
   /** null when the rank is unknown. */
   readonly shape: readonly Dim[] | null;
+  /** What the value means (`IMAGE`) and what each dimension does (`DATA_CHANNEL`), where an exporter says; see ONNX's TypeDenotation.md. */
+  readonly denotation?: string;
+  readonly dimDenotations?: readonly string[];
 }
 
 export type ValueType =

@@ -8,6 +8,8 @@ export class Value {
   name: string;
   type: ValueType | null;
   docString = '';
+  /** `ValueInfoProto.metadata_props`; null when there are none, as nearly always. */
+  metadata: ReadonlyMap<string, string> | null = null;
   /** Content when the value is an initializer. A value with a tensor has no producer. */
   tensor: Tensor | null = null;
   /** The node that makes it; null for graph inputs and initializers. Kept true by the methods of `Graph` and `Node`. */
