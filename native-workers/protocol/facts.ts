@@ -220,6 +220,8 @@ export const benchmarkFactsSchema = z.strictObject({
       warmup: z.number(),
       /** Blocks of run times in the order they were taken. */
       blocks: z.array(z.array(z.number())),
+      /** The epoch of each block: blocks of one epoch ran in the same process; see `bench/statistics.ts`. */
+      epochs: z.array(z.number()).optional(),
       coldStart: z.array(z.strictObject({ load: z.number(), create: z.number(), firstRun: z.number() })),
       peakRss: z.number().nullable(),
       error: errorDataSchema.optional(),
