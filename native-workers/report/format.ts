@@ -12,7 +12,7 @@ function digits(value: number): string {
 }
 
 export function formatMs(ms: number): string {
-  return `${digits(ms)} ms`;
+  return Math.abs(ms) >= 1000 ? `${digits(ms / 1000)} s` : `${digits(ms)} ms`;
 }
 
 /** Decimal units, as budgets and disk makers count: 1 MB is 10^6 bytes. */
@@ -24,12 +24,12 @@ export function formatBytes(bytes: number): string {
   return `${formatCount(bytes)} B`;
 }
 
-/** Whole numbers with a thin space between thousands. */
+/** Whole numbers, `12,345`. */
 export function formatCount(count: number): string {
   return Math.round(count)
     .toString()
     .replace('-', MINUS)
-    .replace(/\B(?=(\d{3})+$)/g, '\u2009');
+    .replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 export function formatRatio(ratio: number): string {

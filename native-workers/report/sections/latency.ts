@@ -1,6 +1,6 @@
 /** How long one run takes before and after, with the ratio and its interval, for every provider, thread count and batch. */
 import { z } from 'zod';
-import { compareBlocks, statsOf } from '../../bench/statistics.ts';
+import { compareBlocks, noiseOf, statsOf } from '../../bench/statistics.ts';
 import { errorDataSchema } from '../../protocol/errors.ts';
 import { absenceOf } from '../input.ts';
 import { failed, measured, notMeasured } from '../outcome.ts';
@@ -14,6 +14,8 @@ const latencySideSchema = z.strictObject({
   label: z.string(),
   /** null when the variant failed or has no samples. */
   stats: statsSchema.nullable(),
+  /** Median of the last third of the blocks over that of the first, and samples far out (kept); null without samples. */
+  noise: z.strictObject({ drift: z.number(), outliers: z.number(), count: z.number() }).nullable(),
   error: errorDataSchema.optional(),
   /** Nodes by the provider that ran them, when profiled. */
   placement: z.record(z.string(), z.number()).optional(),
@@ -45,13 +47,13 @@ export const latency = defineSection(latencySchema, (input) => {
   const pairs = pairsOf(benchmark, input).flatMap((pair) => {
     const [before, after] = [benchmark.variants[pair.before], benchmark.variants[pair.after]];
     if (before === undefined || after === undefined) return [];
-    const comparable = before.blocks.some(hasSamples) && after.blocks.some(hasSamples);
+    const comparable = before.blocks.some((block, index) => block.length > 0 && (after.blocks[index] ?? []).length > 0);
     return [
       {
         ...pair,
         before: sideOf(before, pair.before),
         after: sideOf(after, pair.after),
-        ratio: comparable ? compareBlocks(before.blocks, after.blocks, benchmark.seed) : null,
+        ratio: comparable ? compareBlocks(before.blocks, after.blocks, benchmark.seed, before.epochs) : null,
       },
     ];
   });
@@ -61,16 +63,13 @@ export const latency = defineSection(latencySchema, (input) => {
   return first.ratio === null && error !== undefined ? failed(error) : measured({ unit: 'ms', pairs });
 });
 
-function hasSamples(block: readonly number[]): boolean {
-  return block.length > 0;
-}
-
 function sideOf(variant: BenchmarkVariant, index: number): LatencySide {
   const samples = variant.blocks.flat();
   return {
     variant: index,
     label: variant.label,
     stats: samples.length === 0 ? null : statsOf(samples, variant.warmup),
+    noise: samples.length === 0 ? null : { ...noiseOf(variant.blocks) },
     ...(variant.error === undefined ? {} : { error: variant.error }),
     ...(variant.placement === undefined ? {} : { placement: variant.placement }),
   };
