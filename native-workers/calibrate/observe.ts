@@ -27,8 +27,8 @@ export interface ObserveRequest {
   /** Those of `values` whose mean and largest magnitude by channel are wanted, with the channel axis. */
   readonly channels: ReadonlyMap<Value, number>;
   readonly batches: () => AsyncIterable<Feeds>;
-  /** How many batches there are, for progress. */
-  readonly batchCount: number;
+  /** How many samples the batches hold together, for progress. */
+  readonly samples: number;
   readonly open: OpenModel;
   readonly progress: (done: number, total: number, what: string) => Promise<void>;
   /** Largest sum of the sizes of the tensors brought out of the engine at once, in bytes. */
@@ -36,9 +36,16 @@ export interface ObserveRequest {
   readonly histograms: boolean;
 }
 
+/** Of all elements of each channel. */
+export interface ChannelStatistics {
+  readonly mean: Float32Array;
+  readonly meanSquare: Float32Array;
+  readonly absMax: Float32Array;
+}
+
 export interface Observation extends TensorStatistics {
-  /** Means over all elements of a channel and the largest magnitude in it; null unless asked for. */
-  readonly channels: { readonly mean: Float32Array; readonly absMax: Float32Array } | null;
+  /** By channel; null unless asked for. */
+  readonly channels: ChannelStatistics | null;
   /** Batches in which the tensor held NaN or infinity; they are left out of its statistics. */
   readonly notFinite: number;
 }
@@ -50,8 +57,7 @@ interface Running {
   elements: number;
   batches: number;
   notFinite: number;
-  mean: Float64Array | null;
-  absMax: Float32Array | null;
+  channels: { mean: Float64Array; meanSquare: Float64Array; absMax: Float32Array } | null;
   histogram: Histogram | null;
 }
 
@@ -78,9 +84,13 @@ export async function observe(request: ObserveRequest): Promise<Map<Value, Obser
       histogram: state.histogram,
       notFinite: state.notFinite,
       channels:
-        state.mean !== null && state.absMax !== null
-          ? { mean: Float32Array.from(state.mean, (sum) => sum / state.batches), absMax: state.absMax }
-          : null,
+        state.channels === null
+          ? null
+          : {
+              mean: Float32Array.from(state.channels.mean, (sum) => sum / state.batches),
+              meanSquare: Float32Array.from(state.channels.meanSquare, (sum) => sum / state.batches),
+              absMax: state.channels.absMax,
+            },
     });
   }
   return observations;
@@ -111,20 +121,26 @@ async function reduceRanges(request: ObserveRequest, running: Map<Value, Running
     const axis = request.channels.get(original);
     const rank = value.type?.kind === 'tensor' ? value.type.shape?.length : undefined;
     const others = axis === undefined || rank === undefined ? null : otherAxes(rank, axis);
-    const byChannel = others !== null;
     return {
       original,
       min: reduction(value, 'ReduceMin', null, 'min'),
       max: reduction(value, 'ReduceMax', null, 'max'),
       sum: reduction(value, 'ReduceMean', null, 'mean'),
       size: reduction(value, 'Size', null, 'size'),
-      channelMean: byChannel ? reduction(value, 'ReduceMean', others, 'channelMean') : null,
-      channelMin: byChannel ? reduction(value, 'ReduceMin', others, 'channelMin') : null,
-      channelMax: byChannel ? reduction(value, 'ReduceMax', others, 'channelMax') : null,
+      channels:
+        others === null
+          ? null
+          : {
+              mean: reduction(value, 'ReduceMean', others, 'channelMean'),
+              squares: reduction(value, 'ReduceSumSquare', others, 'channelSquares'),
+              min: reduction(value, 'ReduceMin', others, 'channelMin'),
+              max: reduction(value, 'ReduceMax', others, 'channelMax'),
+            },
     };
   });
   const session = await request.open(model);
   let batches = 0;
+  let samples = 0;
   try {
     for await (const feeds of request.batches()) {
       const outputs = await session.run(feeds);
@@ -139,24 +155,18 @@ async function reduceRanges(request: ObserveRequest, running: Map<Value, Running
           continue;
         }
         merge(state, min, max, scalar(outputs[name.size]));
-        if (name.channelMean !== null && name.channelMin !== null && name.channelMax !== null) {
-          const channelMin = floats(outputs[name.channelMin]);
-          const channelMax = floats(outputs[name.channelMax]);
-          const absMax = state.absMax ?? new Float32Array(channelMax.length);
-          const mean = state.mean ?? new Float64Array(channelMax.length);
-          floats(outputs[name.channelMean]).forEach((channel, index) => {
-            mean[index] = (mean[index] ?? 0) + channel;
-            absMax[index] = Math.max(
-              absMax[index] ?? 0,
-              Math.abs(channelMin[index] ?? 0),
-              Math.abs(channelMax[index] ?? 0),
-            );
+        if (name.channels !== null) {
+          mergeChannels(state, scalar(outputs[name.size]), {
+            mean: floats(outputs[name.channels.mean]),
+            squares: floats(outputs[name.channels.squares]),
+            min: floats(outputs[name.channels.min]),
+            max: floats(outputs[name.channels.max]),
           });
-          state.absMax = absMax;
-          state.mean = mean;
         }
       }
-      await request.progress(++batches, request.batchCount * (request.histograms ? 2 : 1), 'ranges');
+      batches++;
+      samples += rowsOf(feeds);
+      await request.progress(samples, request.samples * (request.histograms ? 2 : 1), 'ranges');
     }
   } finally {
     await session.release();
@@ -170,7 +180,7 @@ async function fillHistograms(request: ObserveRequest, running: Map<Value, Runni
     return state !== undefined && state.batches > 0 && state.max > state.min;
   });
   const groups = groupByBytes(wide, (value) => (running.get(value)?.elements ?? 0) * 4, request.maxBytes);
-  let done = 0;
+  let samples = request.samples;
   for (const group of groups) {
     const { model, values } = cloneModel(request.model);
     model.graph.outputs.length = 0;
@@ -186,12 +196,8 @@ async function fillHistograms(request: ObserveRequest, running: Map<Value, Runni
           const elements = floats(outputs[original.name]);
           state.histogram.add(elements, Math.max(1, Math.ceil(elements.length / HISTOGRAM_ELEMENTS)));
         }
-        done++;
-        await request.progress(
-          request.batchCount + Math.ceil(done / groups.length),
-          request.batchCount * 2,
-          `histograms, group of ${group.length} tensors`,
-        );
+        samples += rowsOf(feeds) / groups.length;
+        await request.progress(samples, request.samples * 2, `histograms of ${group.length} tensors`);
       }
     } finally {
       await session.release();
@@ -207,8 +213,7 @@ function emptyState(): Running {
     elements: 0,
     batches: 0,
     notFinite: 0,
-    mean: null,
-    absMax: null,
+    channels: null,
     histogram: null,
   };
 }
@@ -225,6 +230,25 @@ function merge(state: Running, min: number, max: number, elements: number): void
           min: state.average.min + MOVING_AVERAGE * (min - state.average.min),
           max: state.average.max + MOVING_AVERAGE * (max - state.average.max),
         };
+}
+
+function mergeChannels(
+  state: Running,
+  elements: number,
+  batch: { mean: Float32Array; squares: Float32Array; min: Float32Array; max: Float32Array },
+): void {
+  const count = batch.mean.length;
+  state.channels ??= {
+    mean: new Float64Array(count),
+    meanSquare: new Float64Array(count),
+    absMax: new Float32Array(count),
+  };
+  const { mean, meanSquare, absMax } = state.channels;
+  for (let channel = 0; channel < count; channel++) {
+    mean[channel] = (mean[channel] ?? 0) + (batch.mean[channel] ?? 0);
+    meanSquare[channel] = (meanSquare[channel] ?? 0) + (batch.squares[channel] ?? 0) / (elements / count);
+    absMax[channel] = Math.max(absMax[channel] ?? 0, -(batch.min[channel] ?? 0), batch.max[channel] ?? 0);
+  }
 }
 
 /** Splits `values` into runs whose sizes add up to at most `limit`; a value larger than that gets a group of its own. */
@@ -247,6 +271,10 @@ function axesInitializer(graph: Graph, axes: readonly number[]): Value {
   const bytes = new Uint8Array(BigInt64Array.from(axes, BigInt).buffer);
   const tensor = new Tensor({ dtype: 'int64', shape: [axes.length], data: new MemoryData(bytes) });
   return graph.addInitializer(graph.uniqueName('axes'), tensor);
+}
+
+function rowsOf(feeds: Feeds): number {
+  return Object.values(feeds)[0]?.shape[0] ?? 1;
 }
 
 function otherAxes(rank: number, axis: number): number[] {

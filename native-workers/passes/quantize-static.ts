@@ -152,14 +152,12 @@ async function observeActivations(
   const { calibration } = context;
   if (calibration === null) throw new HoneError('data-missing', 'Static INT8 needs calibration data.');
   const sources = new Set([...placement.values.values()].map(({ source }) => source));
-  let batchCount = 0;
-  for await (const _batch of calibration.batches()) batchCount++;
   return observe({
     model,
     values: [...sources],
     channels: options.biasCorrection ? new Map(placement.compute.map((plan) => [plan.data, plan.dataAxis])) : new Map(),
     batches: () => calibration.batches(),
-    batchCount,
+    samples: calibration.samples,
     open: context.open,
     progress: context.progress,
     maxBytes: 128 * 1024 * 1024,
