@@ -1,0 +1,82 @@
+/** What a data set is, whatever its files: samples with names, labels and the tensors that a model takes, batch by batch. */
+import type { Batch, Label } from '../lib/batch.ts';
+import type { Feeds } from '../lib/engine.ts';
+import type { Preprocess } from '../protocol/request.ts';
+
+export type DatasetKind = 'images' | 'npz' | 'csv' | 'jsonl' | 'wav' | 'seeded';
+
+/** A remark that belongs into the report: a default that was assumed, a file that was used. */
+export interface DatasetNote {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface SkippedSample {
+  readonly sample: string;
+  readonly reason: string;
+}
+
+export interface BatchOptions {
+  /** Most samples to take; all unless said. Chosen with the seed, in the shares of their classes, and kept in order. */
+  readonly limit?: number;
+  /** 0 unless said. */
+  readonly seed?: number;
+}
+
+export interface Dataset {
+  /** Base name of the file or folder. */
+  readonly name: string;
+  readonly kind: DatasetKind;
+  /** Samples in the data, those that turn out unreadable included. */
+  readonly samples: number;
+  /** True when samples have labels of any kind. */
+  readonly labelled: boolean;
+  /** Names of the classes in the order of their indexes; null when the data does not name them. */
+  readonly classes: readonly string[] | null;
+  /** True when samples have a subgroup. */
+  readonly grouped: boolean;
+  /** The preprocessing as it is done, defaults filled in; null where there is none. */
+  readonly preprocess: Preprocess | null;
+  readonly notes: readonly DatasetNote[];
+  /** True when the model takes one sample without a batch axis: every batch is then one sample, as it is. */
+  readonly batchless: boolean;
+  /** Samples that could not be read so far: complete after a walk over all batches. */
+  readonly skipped: readonly SkippedSample[];
+  /** Hex digest of the content: of the file, or of the paths and contents of a folder in the order of the paths. */
+  sha256(): Promise<string>;
+  /**
+   * Walks the samples in their order, at most `batchSize` at a time; can be walked again. One batch is held, and a few
+   * decoded pictures ahead. The last batch may be smaller, and a batch ends early where the shape of the samples changes.
+   */
+  batches(batchSize: number, options?: BatchOptions): AsyncIterable<Batch>;
+  close(): Promise<void>;
+}
+
+/** One sample as a reader yields it: tensors without the batch axis. */
+export interface SampleRow {
+  readonly sample: string;
+  readonly feeds: Feeds;
+  readonly label: Label;
+  readonly group: string | null;
+}
+
+/** What the reader of one kind of data provides; `makeDataset` turns it into a data set. */
+export interface SampleSource {
+  readonly name: string;
+  readonly kind: DatasetKind;
+  readonly count: number;
+  readonly labelled: boolean;
+  readonly grouped: boolean;
+  readonly classes: readonly string[] | null;
+  readonly preprocess: Preprocess | null;
+  readonly notes: readonly DatasetNote[];
+  readonly batchless?: boolean;
+  /** Class of a sample, to take a subset in the shares of the classes; null for one without. */
+  classOf(index: number): number | null;
+  /** Value to fill a shorter sample with, by input; samples of inputs without one are never padded. */
+  readonly padding?: Readonly<Record<string, number>>;
+  /** The samples at these ascending indexes; all when null. Unreadable ones are told to `skip` and left out. */
+  rows(indexes: readonly number[] | null, skip: (skipped: SkippedSample) => void): AsyncIterable<SampleRow>;
+  sha256(): Promise<string>;
+  close(): Promise<void>;
+}
