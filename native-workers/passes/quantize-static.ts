@@ -196,9 +196,8 @@ function applyQuantization(
   const layers: LayerFacts[] = [];
   const integerNodes = new Set<Node>(placement.elementwise);
   const usable = placement.compute.filter((plan) => {
-    const missing = [plan.data, plan.output].find(
-      (value) => value !== null && parametersOf(value, placement, parameters) === null,
-    );
+    const needed = plan.output === null ? [plan.data] : [plan.data, plan.output];
+    const missing = needed.find((value) => parametersOf(value, placement, parameters) === null);
     if (missing === undefined) return true;
     notes.push({
       message: `stays float: ${missing.name} was never finite on the calibration data`,

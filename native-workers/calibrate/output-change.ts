@@ -1,0 +1,69 @@
+/**
+ * How much a candidate changed the outputs of a model, as one number that can be added up over samples: the Kullback-Leibler
+ * divergence of the class distributions where an output is a row of scores, else the squared error over the reference's power.
+ */
+import type { Feeds, HostTensor } from '../lib/engine.ts';
+
+/** The mean over all float outputs; 0 when nothing changed. `reference` and `candidate` hold the same names and shapes. */
+export function outputChange(reference: Feeds, candidate: Feeds): number {
+  let sum = 0;
+  let count = 0;
+  for (const [name, expected] of Object.entries(reference)) {
+    const actual = candidate[name];
+    if (!(expected.data instanceof Float32Array) || !(actual?.data instanceof Float32Array)) continue;
+    sum += isScores(expected) ? divergence(expected, actual.data) : relativeError(expected.data, actual.data);
+    count++;
+  }
+  return count === 0 ? 0 : sum / count;
+}
+
+/** A matrix or stack of rows whose last axis can be classes. */
+function isScores(tensor: HostTensor): boolean {
+  const classes = tensor.shape.at(-1) ?? 1;
+  return classes > 1 && (tensor.shape.length === 2 || (tensor.shape.length === 3 && classes >= 100));
+}
+
+/** Mean KL(reference || candidate) of the rows' softmax; rows that are distributions already are taken as they are. */
+function divergence(expected: HostTensor, actual: Float32Array): number {
+  const reference = expected.data as Float32Array;
+  const classes = expected.shape.at(-1) ?? 1;
+  const rows = reference.length / classes;
+  let sum = 0;
+  for (let row = 0; row < rows; row++) {
+    const p = logDistribution(reference.subarray(row * classes, (row + 1) * classes));
+    const q = logDistribution(actual.subarray(row * classes, (row + 1) * classes));
+    for (let index = 0; index < classes; index++) {
+      const logP = p[index] as number;
+      if (logP > -30) sum += Math.exp(logP) * (logP - Math.max(q[index] as number, -30));
+    }
+  }
+  return sum / Math.max(1, rows);
+}
+
+function logDistribution(scores: Float32Array): Float64Array {
+  let largest = Number.NEGATIVE_INFINITY;
+  let total = 0;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const score of scores) {
+    largest = Math.max(largest, score);
+    lowest = Math.min(lowest, score);
+    total += score;
+  }
+  if (lowest >= 0 && Math.abs(total - 1) < 1e-3) return Float64Array.from(scores, (p) => Math.log(Math.max(p, 1e-30)));
+  let sum = 0;
+  for (const score of scores) sum += Math.exp(score - largest);
+  const normalizer = largest + Math.log(sum);
+  return Float64Array.from(scores, (score) => score - normalizer);
+}
+
+function relativeError(reference: Float32Array, actual: Float32Array): number {
+  let error = 0;
+  let power = 0;
+  for (let index = 0; index < reference.length; index++) {
+    const expected = reference[index] as number;
+    const difference = expected - (actual[index] as number);
+    error += difference * difference;
+    power += expected * expected;
+  }
+  return power === 0 ? error : error / power;
+}
