@@ -47,7 +47,9 @@ export async function replaceFile(path: string, write: (temporary: string) => Pr
 /** Removes what a killed writer left in a folder; call it only while nothing else writes there. */
 export async function removeTemporaryFiles(folder: string): Promise<void> {
   const names = await readdir(folder);
-  await Promise.all(names.filter((name) => TEMPORARY.test(name)).map((name) => rm(join(folder, name), { force: true })));
+  await Promise.all(
+    names.filter((name) => TEMPORARY.test(name)).map((name) => rm(join(folder, name), { force: true })),
+  );
 }
 
 async function flush(path: string): Promise<void> {

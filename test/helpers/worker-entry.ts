@@ -29,6 +29,10 @@ async function obey(order: string, context: JobContext): Promise<void> {
     case 'segfault':
       process.kill(process.pid, 'SIGSEGV');
       return sleep(60_000);
+    case 'kill':
+      // As the system does it when memory is short, or a user who has had enough.
+      process.kill(process.pid, 'SIGKILL');
+      return sleep(60_000);
     case 'bad-alloc':
       writeSync(2, "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n");
       return process.abort();

@@ -1,0 +1,79 @@
+/**
+ * The lock on a run folder: one process works on a run at a time. It is a lock of the operating system, taken through SQLite
+ * on an empty file, because that is gone the moment its process dies: no stale file, no number of a dead process that another
+ * one got since, no race of two who both find it stale.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { HoneError, toHoneError } from '../protocol/errors.ts';
+
+const NAME = 'lock';
+/** A look at the lock by another process takes microseconds; a holder keeps it. */
+const WAIT_MS = 250;
+
+/** `SQLITE_BUSY` of sqlite3.h: another connection holds the lock. */
+const SQLITE_BUSY = 5;
+
+export class RunLock {
+  readonly #database: DatabaseSync;
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /** Throws `run-locked` when another studio, command or run has it; `no-permission` when the folder cannot be written. */
+  static acquire(folder: string): RunLock {
+    let database: DatabaseSync | undefined;
+    try {
+      database = new DatabaseSync(join(folder, NAME), { timeout: WAIT_MS });
+      // Nothing is ever written, so there is nothing to undo; without a journal, the file stays alone and empty.
+      database.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
+      return new RunLock(database);
+    } catch (thrown) {
+      database?.close();
+      if (isBusy(thrown)) {
+        throw new HoneError('run-locked', 'Another Hone process works on this run.', { where: { file: folder } });
+      }
+      throw lockError(thrown, folder);
+    }
+  }
+
+  /** Also done by the system when this process ends. */
+  release(): void {
+    if (this.#database.isOpen) this.#database.close();
+  }
+}
+
+/** True when a living process works on the run. */
+export function isLocked(folder: string): boolean {
+  const path = join(folder, NAME);
+  if (!existsSync(path)) return false;
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly: true });
+    database.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return false;
+  } catch (thrown) {
+    return isBusy(thrown);
+  } finally {
+    database?.close();
+  }
+}
+
+function isBusy(thrown: unknown): boolean {
+  return thrown instanceof Error && 'errcode' in thrown && thrown.errcode === SQLITE_BUSY;
+}
+
+/** `SQLITE_CANTOPEN`, `SQLITE_READONLY` and `SQLITE_PERM` are about the folder. */
+const FOLDER_CODES = new Set([3, 8, 14]);
+
+function lockError(thrown: unknown, folder: string): HoneError {
+  if (thrown instanceof Error && 'errcode' in thrown && FOLDER_CODES.has(Number(thrown.errcode) & 0xff)) {
+    return new HoneError('no-permission', 'The run folder cannot be written.', {
+      where: { file: folder },
+      cause: thrown,
+    });
+  }
+  return toHoneError(thrown);
+}
