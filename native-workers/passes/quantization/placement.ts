@@ -6,7 +6,6 @@ import { elementCount } from '../../graph/dtype.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { Node } from '../../graph/node.ts';
 import { topologicalOrder } from '../../graph/traversal.ts';
-import { staticShape } from '../../graph/types.ts';
 import type { Value } from '../../graph/value.ts';
 import type { OperatorRule, QuantizationTarget } from './targets.ts';
 
@@ -32,8 +31,10 @@ export interface LeftOut {
 
 export interface Placement {
   readonly compute: readonly ComputePlan[];
-  /** Elementwise nodes that run on integers between them. */
-  readonly elementwise: readonly Node[];
+  /** Elementwise nodes that run on integers between them, each with the value whose quantization ends its kernel. */
+  readonly elementwise: readonly { readonly node: Node; readonly output: Value }[];
+  /** All nodes that run on integers, those included that only move codes. */
+  readonly integerNodes: ReadonlySet<Node>;
   /**
    * The values that get a Q/DQ pair. `source` is the value whose parameters they take: themselves, or the input of the
    * `follows` nodes before them. `everyReader`: all readers get the dequantized value, since the maker fuses only then.
@@ -46,6 +47,8 @@ export interface PlacementOptions {
   readonly target: QuantizationTarget;
   /** Names of nodes, or operator types, that stay float. */
   readonly exclude: ReadonlySet<string>;
+  /** Nodes that stay float, with the reason to give. */
+  readonly excludeNodes?: ReadonlyMap<Node, string>;
   readonly depthwise: boolean;
   /** Weights with fewer elements stay float: their kernel call costs more than it saves. */
   readonly minimumWeights: number;
@@ -54,7 +57,8 @@ export interface PlacementOptions {
 export function placeQuantization(graph: Graph, options: PlacementOptions): Placement {
   const left: LeftOut[] = [];
   const compute: ComputePlan[] = [];
-  const elementwise: Node[] = [];
+  const elementwise: { node: Node; output: Value }[] = [];
+  const integerNodes = new Set<Node>();
   const values = new Map<Value, { source: Value; everyReader: boolean }>();
   const isOutput = new Set(graph.outputs);
 
@@ -64,7 +68,10 @@ export function placeQuantization(graph: Graph, options: PlacementOptions): Plac
     if (rule?.role !== 'compute') continue;
     const plan = planCompute(node, rule, options, isOutput);
     if (typeof plan === 'string') left.push({ node, reason: plan });
-    else compute.push(plan);
+    else {
+      compute.push(plan);
+      integerNodes.add(node);
+    }
   }
   const planned = new Map(compute.map((plan) => [plan.node, plan]));
 
@@ -81,19 +88,17 @@ export function placeQuantization(graph: Graph, options: PlacementOptions): Plac
       const reason = refusesElementwise(node, values, options);
       if (reason !== null) left.push({ node, reason });
       else {
-        elementwise.push(node);
-        markValue(values, activated(output, options.target, isOutput), true);
+        const end = activated(output, options.target, isOutput);
+        elementwise.push({ node, output: end });
+        integerNodes.add(node);
+        markValue(values, end, true);
       }
-    } else if (
-      rule.role === 'follows' &&
-      isQuantized(values, input) &&
-      node.outputs.length === 1 &&
-      isFloat32(output)
-    ) {
+    } else if (rule.role === 'follows' && values.has(input) && node.outputs.length === 1 && isFloat32(output)) {
+      integerNodes.add(node);
       values.set(output, { source: values.get(input)?.source ?? input, everyReader: true });
     }
   }
-  return { compute, elementwise, values, left };
+  return { compute, elementwise, integerNodes, values, left };
 }
 
 export function ruleOf(node: Node, target: QuantizationTarget): OperatorRule | null {
@@ -109,7 +114,8 @@ export function planCompute(
 ): ComputePlan | string {
   const [data, weight, bias] = node.inputs;
   const output = node.outputs[0];
-  if (options.exclude.has(node.name) || options.exclude.has(node.opType)) return 'excluded by the options';
+  const excluded = exclusionOf(node, options);
+  if (excluded !== null) return excluded;
   if (data == null || weight == null || output == null) return 'an input is missing';
   if (weight.tensor === null || data.isConstant) return 'its weight is not a constant';
   if (weight.tensor.dtype !== 'float32') return `its weight is ${weight.tensor.dtype}, not float32`;
@@ -168,19 +174,21 @@ function feedsIntegers(value: Value, target: QuantizationTarget): boolean {
 }
 
 function refusesElementwise(node: Node, values: ReadonlyMap<Value, unknown>, options: PlacementOptions): string | null {
-  if (options.exclude.has(node.name) || options.exclude.has(node.opType)) return 'excluded by the options';
+  const excluded = exclusionOf(node, options);
+  if (excluded !== null) return excluded;
   const inputs = node.inputs.filter((input) => input !== null);
   const output = node.outputs[0];
   if (output == null || !isFloat32(output)) return 'it does not compute on float32';
   if (inputs.some((input) => input.isConstant)) return 'one of its inputs is a constant';
-  if (!inputs.every((input) => isQuantized(values, input))) return 'one of its inputs stays float';
+  if (!inputs.every((input) => values.has(input))) return 'one of its inputs stays float';
   // Q/DQ pairs shared by two equal inputs are seen as one by the runtime, which then does not fuse.
   if (new Set(inputs).size !== inputs.length) return 'it reads the same value twice';
   return null;
 }
 
-function isQuantized(values: ReadonlyMap<Value, unknown>, value: Value): boolean {
-  return values.has(value);
+function exclusionOf(node: Node, options: PlacementOptions): string | null {
+  if (options.exclude.has(node.name) || options.exclude.has(node.opType)) return 'excluded by the options';
+  return options.excludeNodes?.get(node) ?? null;
 }
 
 function isFloat32(value: Value): boolean {
@@ -194,9 +202,4 @@ function markValue(
 ): void {
   const before = values.get(value);
   values.set(value, { source: before?.source ?? value, everyReader: everyReader || (before?.everyReader ?? false) });
-}
-
-/** Channels of a value along `axis` when its shape says so. */
-export function channelCount(value: Value, axis: number): number | null {
-  return staticShape(value.type)?.at(axis) ?? null;
 }

@@ -1,0 +1,205 @@
+/** From a placement and calibration data to the quantization parameters of every activation in it. */
+import { FakeQuantization, type FakeQuantizationPlan } from '../../calibrate/fake-quantization.ts';
+import { type Observation, observe } from '../../calibrate/observe.ts';
+import { outputChange } from '../../calibrate/output-change.ts';
+import {
+  CODES,
+  parametersFor,
+  type QuantizationParameters,
+  type QuantizedType,
+} from '../../calibrate/quantization-parameters.ts';
+import { chooseRange, RANGE_METHODS, type RangeMethod } from '../../calibrate/range-methods.ts';
+import type { Model } from '../../graph/model.ts';
+import type { Node } from '../../graph/node.ts';
+import type { Value } from '../../graph/value.ts';
+import type { Feeds } from '../../lib/engine.ts';
+import { HoneError } from '../../protocol/errors.ts';
+import type { PassContext } from '../pass.ts';
+import type { Placement } from './placement.ts';
+import type { QuantizationTarget } from './targets.ts';
+
+export const ACTIVATION_METHODS = ['output-error', ...RANGE_METHODS] as const;
+export type ActivationMethod = (typeof ACTIVATION_METHODS)[number];
+
+export interface RangeOptions {
+  readonly method: ActivationMethod;
+  readonly percentile: number;
+  readonly activationBits: 8 | 16;
+}
+
+export interface Calibration {
+  readonly observations: ReadonlyMap<Value, Observation>;
+  /** By source value; a value that was never finite has none. */
+  readonly parameters: ReadonlyMap<Value, QuantizationParameters>;
+  /** Which method set the range of a source. */
+  readonly methods: ReadonlyMap<Value, RangeMethod>;
+  readonly type: QuantizedType;
+}
+
+/** Most bytes of activations brought out of the engine at once while histograms fill. */
+const TAP_BYTES = 128 * 1024 * 1024;
+/** Samples on which candidate ranges are compared, and the most model runs (in samples) that this may cost. */
+const PROBE_SAMPLES = 64;
+const PROBE_BUDGET = 20_000;
+
+export async function calibrateRanges(
+  model: Model,
+  placement: Placement,
+  target: QuantizationTarget,
+  options: RangeOptions,
+  context: PassContext,
+): Promise<Calibration> {
+  const { calibration } = context;
+  if (calibration === null) throw new HoneError('data-missing', 'Static INT8 needs calibration data.');
+  const sources = [...new Set([...placement.values.values()].map(({ source }) => source))];
+  const observations = await observe({
+    model,
+    values: sources,
+    channels: new Map(placement.compute.map((plan) => [plan.data, plan.dataAxis])),
+    batches: () => calibration.batches(),
+    samples: calibration.samples,
+    open: context.open,
+    progress: context.progress,
+    maxBytes: TAP_BYTES,
+    histograms: options.method !== 'minmax' && options.method !== 'moving-average',
+  });
+  const type = activationType(target, options.activationBits);
+  const methods = new Map<Value, RangeMethod>();
+  const parameters = new Map<Value, QuantizationParameters>();
+  const { method } = options;
+  if (method === 'output-error') {
+    const chosen = await chooseByOutputError(model, placement, observations, target, options, type, context);
+    for (const [source, candidate] of chosen) {
+      parameters.set(source, candidate.parameters);
+      methods.set(source, candidate.method);
+    }
+  } else {
+    for (const [source, observation] of observations) {
+      parameters.set(source, candidateOf(method, observation, target, options, type).parameters);
+      methods.set(source, method);
+    }
+  }
+  return { observations, parameters, methods, type };
+}
+
+function activationType(target: QuantizationTarget, bits: 8 | 16): QuantizedType {
+  if (bits === 8) return target.activation;
+  return target.activation === 'uint8' ? 'uint16' : 'int16';
+}
+
+interface Candidate {
+  readonly method: RangeMethod;
+  readonly parameters: QuantizationParameters;
+}
+
+function candidateOf(
+  method: RangeMethod,
+  observation: Observation,
+  target: QuantizationTarget,
+  options: RangeOptions,
+  type: QuantizedType,
+): Candidate {
+  const steps = CODES[type].high - CODES[type].low;
+  const range = chooseRange(method, observation, { percentile: options.percentile, steps });
+  return { method, parameters: parametersFor(range, type, target.activationSymmetric) };
+}
+
+/** Tries every method's range of each activation, alone, and keeps the one that changes the model's outputs least. */
+async function chooseByOutputError(
+  model: Model,
+  placement: Placement,
+  observations: ReadonlyMap<Value, Observation>,
+  target: QuantizationTarget,
+  options: RangeOptions,
+  type: QuantizedType,
+  context: PassContext,
+): Promise<Map<Value, Candidate>> {
+  const chosen = new Map<Value, Candidate>();
+  const contested = new Map<Value, Candidate[]>();
+  for (const [source, observation] of observations) {
+    const candidates: Candidate[] = [];
+    for (const method of RANGE_METHODS) {
+      const candidate = candidateOf(method, observation, target, options, type);
+      if (!candidates.some((other) => alike(other.parameters, candidate.parameters))) candidates.push(candidate);
+    }
+    const [first] = candidates;
+    if (first !== undefined) chosen.set(source, first);
+    if (candidates.length > 1) contested.set(source, candidates);
+  }
+  const runs = [...contested.values()].reduce((sum, candidates) => sum + candidates.length, 0);
+  if (runs === 0) return chosen;
+  const samples = Math.max(8, Math.min(PROBE_SAMPLES, Math.floor(PROBE_BUDGET / runs)));
+  const session = await FakeQuantization.open(model, fakeQuantizationPlan(placement, new Map(), type), context.open);
+  try {
+    const off = { parameters: new Map(), values: new Set<Value>(), weights: new Set<Node>() };
+    const probes: { feeds: Feeds; reference: Feeds }[] = [];
+    for await (const feeds of probeBatches(context, samples))
+      probes.push({ feeds, reference: await session.run(feeds, off) });
+    let done = 0;
+    for (const [source, candidates] of contested) {
+      let best = Number.POSITIVE_INFINITY;
+      for (const candidate of candidates) {
+        let change = 0;
+        for (const { feeds, reference } of probes) {
+          const setting = {
+            parameters: new Map([[source, candidate.parameters]]),
+            values: new Set([source]),
+            weights: new Set<Node>(),
+          };
+          change += outputChange(reference, await session.run(feeds, setting));
+        }
+        if (change < best) {
+          best = change;
+          chosen.set(source, candidate);
+        }
+        await context.progress(++done, runs, 'ranges by output error');
+      }
+    }
+  } finally {
+    await session.release();
+  }
+  return chosen;
+}
+
+/** Two sets of parameters that no output could tell apart. */
+function alike(a: QuantizationParameters, b: QuantizationParameters): boolean {
+  return Math.abs(a.scale / b.scale - 1) < 0.02 && Math.abs(a.zeroPoint - b.zeroPoint) <= 1;
+}
+
+/** The first batches of the calibration data that hold `samples` rows together. */
+export async function* probeBatches(context: PassContext, samples: number): AsyncGenerator<Feeds> {
+  let rows = 0;
+  if (context.calibration === null) return;
+  for await (const feeds of context.calibration.batches()) {
+    yield feeds;
+    rows += Object.values(feeds)[0]?.shape[0] ?? 1;
+    if (rows >= samples) return;
+  }
+}
+
+/** The placement as switches: the same values, readers and outputs that `insert.ts` writes. `changes`: Q(W) - W by node. */
+export function fakeQuantizationPlan(
+  placement: Placement,
+  changes: ReadonlyMap<Node, Float32Array>,
+  type: QuantizedType,
+): FakeQuantizationPlan {
+  return {
+    type,
+    values: [...placement.values].map(([value, { source, everyReader }]) => ({
+      value,
+      source,
+      readers: readersOf(value, placement, everyReader),
+      outputs: everyReader,
+    })),
+    weights: placement.compute.flatMap((plan) => {
+      const change = changes.get(plan.node);
+      return change === undefined ? [] : [{ node: plan.node, weight: plan.weight, change }];
+    }),
+  };
+}
+
+/** The nodes that read the dequantized value: all of them, or those that run on integers. */
+export function readersOf(value: Value, placement: Placement, everyReader: boolean): Node[] {
+  const readers = [...value.consumers];
+  return everyReader ? readers : readers.filter((node) => placement.integerNodes.has(node));
+}
