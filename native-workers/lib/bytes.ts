@@ -1,7 +1,7 @@
 /** Places to read bytes from at any offset: a file, without loading it, or memory. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { FileData, MemoryData } from '../graph/tensor-data.ts';
 import type { TensorData } from '../graph/tensor.ts';
+import { FileData, MemoryData } from '../graph/tensor-data.ts';
 import { HoneError } from '../protocol/errors.ts';
 
 export interface ByteSource {

@@ -4,8 +4,8 @@
  */
 import { realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
-import { FileData } from '../../graph/tensor-data.ts';
 import type { TensorData } from '../../graph/tensor.ts';
+import { FileData } from '../../graph/tensor-data.ts';
 import { HoneError } from '../../protocol/errors.ts';
 
 /** Finds the files of one model, each looked up once. */
@@ -81,9 +81,13 @@ export class ExternalFiles {
   #number(text: string, tensor: string): number {
     const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
     if (Number.isSafeInteger(value)) return value;
-    throw new HoneError('file-corrupt', `The external data says '${text.slice(0, 40)}' where a count of bytes should be.`, {
-      where: this.#where(tensor),
-    });
+    throw new HoneError(
+      'file-corrupt',
+      `The external data says '${text.slice(0, 40)}' where a count of bytes should be.`,
+      {
+        where: this.#where(tensor),
+      },
+    );
   }
 
   #missing(location: string, tensor: string): HoneError {

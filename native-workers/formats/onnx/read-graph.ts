@@ -64,7 +64,7 @@ export function readValueInfo(reader: ProtobufReader): ValueInfo {
     else if (reader.field === VALUE_INFO.type) type = reader.message(readType);
     else if (reader.field === VALUE_INFO.docString) docString = reader.string();
     else if (reader.field === VALUE_INFO.metadata) {
-      const entries = metadata ?? new Map<string, string>();
+      const entries: Map<string, string> = metadata ?? new Map();
       metadata = entries;
       reader.message((entry) => readEntry(entry, entries));
     } else reader.skip();

@@ -2,7 +2,7 @@
 import { byteLength, DTYPES, type DType, dtypeFromCode, elementCount } from '../../graph/dtype.ts';
 import { Tensor, type TensorData, type TensorInit } from '../../graph/tensor.ts';
 import { MemoryData, NO_DATA } from '../../graph/tensor-data.ts';
-import { WIRE, type ProtobufReader } from '../../lib/protobuf-reader.ts';
+import { type ProtobufReader, WIRE } from '../../lib/protobuf-reader.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import type { ExternalFiles } from './external-data.ts';
 import { readEntry } from './read-entries.ts';
@@ -51,14 +51,18 @@ export function readTensor(reader: ProtobufReader, files: ExternalFiles): NamedT
     return { name, tensor: new Tensor(tensorInit(fields, files)) };
   } catch (thrown) {
     if (!(thrown instanceof HoneError) || thrown.where !== undefined) throw thrown;
-    throw new HoneError(thrown.code, thrown.message, { where: { ...reader.where(start), tensor: name }, cause: thrown });
+    throw new HoneError(thrown.code, thrown.message, {
+      where: { ...reader.where(start), tensor: name },
+      cause: thrown,
+    });
   }
 }
 
 function readField(reader: ProtobufReader, fields: TensorFields): void {
   switch (reader.field) {
     case TENSOR.dims:
-      return reader.int64s(fields.dims);
+      reader.int64s(fields.dims);
+      return;
     case TENSOR.dataType:
       fields.code = reader.uint();
       return;
@@ -85,12 +89,14 @@ function readField(reader: ProtobufReader, fields: TensorFields): void {
       return;
     }
     case TENSOR.externalData:
-      return reader.message((entry) => readEntry(entry, fields.external));
+      reader.message((entry) => readEntry(entry, fields.external));
+      return;
     case TENSOR.dataLocation:
       fields.location = reader.uint();
       return;
     case TENSOR.metadata:
-      return reader.message((entry) => readEntry(entry, fields.metadata));
+      reader.message((entry) => readEntry(entry, fields.metadata));
+      return;
     case TENSOR.segment:
       throw new HoneError('format-unsupported', 'A tensor is split into segments, which no current exporter does.', {
         where: reader.where(),

@@ -149,7 +149,17 @@ function readFunction(reader: ProtobufReader, files: ExternalFiles): PendingFunc
     }
   }
   const opaqueFields = opaque.length > 0 ? concatBytes(opaque) : null;
-  const made = { name: body.name, domain, overload, docString, body, opsets, attributes, attributeDefaults, opaqueFields };
+  const made = {
+    name: body.name,
+    domain,
+    overload,
+    docString,
+    body,
+    opsets,
+    attributes,
+    attributeDefaults,
+    opaqueFields,
+  };
   return { pending, made };
 }
 
