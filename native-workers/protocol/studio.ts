@@ -90,6 +90,15 @@ export const STUDIO_METHODS = {
   'runs.cancel': { params: z.strictObject({ id: z.string() }), result: z.strictObject({}) },
   'runs.resume': { params: z.strictObject({ id: z.string() }), result: z.strictObject({ id: z.string() }) },
   'runs.manifest': { params: z.strictObject({ id: z.string() }), result: manifestSchema },
+  /** The files of an earlier run, to start another with them; null for what was not given or is no longer there. */
+  'runs.grants': {
+    params: z.strictObject({ id: z.string() }),
+    result: z.strictObject({
+      model: grantSchema.nullable(),
+      calibration: grantSchema.nullable(),
+      evaluation: grantSchema.nullable(),
+    }),
+  },
   'runs.delete': { params: z.strictObject({ id: z.string() }), result: z.strictObject({}) },
   /** The report of a run; a ReportDocument, checked by the reader against its own schema. */
   'reports.ofRun': { params: z.strictObject({ id: z.string() }), result: z.unknown() },

@@ -1,0 +1,103 @@
+/**
+ * Builds everything into `dist/`: the renderer, the report view, Electron's main and preload, the worker and the command line.
+ * `node build.ts renderer report-view` builds some of it; `--watch` builds the renderer again at every change.
+ */
+import { existsSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { join } from 'node:path';
+import { build, type InlineConfig } from 'vite';
+
+const ROOT = import.meta.dirname;
+
+/** Native addons, wasm engines that find their files beside them, and what `ws` only tries to load: not in a bundle. */
+const EXTERNAL = [
+  /^electron(\/|$)/,
+  /^onnxruntime-/,
+  /^sharp$/,
+  /^@litertjs\//,
+  /^(bufferutil|utf-8-validate)$/,
+  /^node:/,
+  ...builtinModules,
+];
+
+/** Code for Node or Electron's main process: packages bundled, addons and builtins left outside. */
+function nodeTarget(folder: string, entries: Record<string, string>, format: 'es' | 'cjs'): InlineConfig {
+  return {
+    configFile: false,
+    root: ROOT,
+    publicDir: false,
+    ssr: { noExternal: true, external: [] },
+    build: {
+      ssr: true,
+      target: 'node24',
+      outDir: join('dist', folder),
+      emptyOutDir: format === 'es',
+      minify: false,
+      reportCompressedSize: false,
+      rolldownOptions: {
+        input: entries,
+        external: EXTERNAL,
+        output: {
+          format,
+          entryFileNames: format === 'es' ? '[name].js' : '[name].cjs',
+          chunkFileNames: 'chunks/[name]-[hash].js',
+        },
+      },
+    },
+  };
+}
+
+/** One script and one style sheet for embedding in a report: no modules, no imports, everything inside. */
+const reportView: InlineConfig = {
+  configFile: false,
+  root: ROOT,
+  publicDir: false,
+  define: { 'process.env.NODE_ENV': '"production"' },
+  build: {
+    target: 'es2022',
+    outDir: 'dist/report-view',
+    emptyOutDir: true,
+    assetsInlineLimit: Number.MAX_SAFE_INTEGER,
+    cssCodeSplit: false,
+    reportCompressedSize: false,
+    lib: {
+      entry: 'renderer/report-view/standalone.tsx',
+      name: 'honeReport',
+      formats: ['iife'],
+      fileName: () => 'report-view.js',
+      cssFileName: 'report-view',
+    },
+  },
+};
+
+const renderer: InlineConfig = { root: join(ROOT, 'renderer'), configFile: join(ROOT, 'vite.config.ts') };
+
+/** In the order in which they are built; main and preload share a folder, and main empties it. */
+const OUTPUTS: Record<string, readonly InlineConfig[]> = {
+  renderer: [renderer],
+  'report-view': [reportView],
+  electron: [
+    nodeTarget('electron', { main: 'electron/main.ts' }, 'es'),
+    nodeTarget('electron', { preload: 'electron/preload.ts' }, 'cjs'),
+  ],
+  worker: [nodeTarget('worker', { main: 'native-workers/worker/main.ts' }, 'es')],
+  cli: [nodeTarget('cli', { main: 'native-workers/cli/main.ts' }, 'es')],
+};
+
+const asked = process.argv.slice(2).filter((name) => name !== '--watch');
+const watch = process.argv.includes('--watch');
+const unknown = asked.filter((name) => !(name in OUTPUTS));
+if (unknown.length > 0) {
+  process.stderr.write(`There is no output ${unknown.join(', ')}; there are ${Object.keys(OUTPUTS).join(', ')}.\n`);
+  process.exit(2);
+}
+for (const name of asked.length > 0 ? asked : Object.keys(OUTPUTS)) {
+  for (const config of OUTPUTS[name] ?? []) {
+    await build({
+      logLevel: 'warn',
+      ...config,
+      build: { ...config.build, ...(watch && name === 'renderer' ? { watch: {} } : {}) },
+    });
+  }
+  process.stderr.write(`built ${name}${existsSync(join(ROOT, 'dist', name)) ? '' : ' (nothing)'}\n`);
+}

@@ -1,0 +1,79 @@
+/** `hone bench MODEL…`: how long models take, measured in turns so that they can be compared. */
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import type { Verdict } from '../../report/document.ts';
+import { formatBytes, formatPlain } from '../../report/format.ts';
+import { type BenchDocument, benchDocument } from '../bench-document.ts';
+import { type BenchmarkFlags, benchmarkOptions, withBenchmarkFlags } from '../benchmark-flags.ts';
+import { type Cli, positive, seed } from '../cli.ts';
+import { existing, readPreprocess } from '../inputs.ts';
+import { runOneJob } from '../supervised.ts';
+import { duration, plain, table } from '../text.ts';
+
+interface Flags extends BenchmarkFlags {
+  readonly data?: string;
+  readonly preprocess?: string;
+  readonly seed: number;
+}
+
+export function benchCommand(cli: Cli): Command {
+  const command = cli
+    .command('bench', 'Measure how long models take, in turns, and compare them.')
+    .argument('<model...>', 'model files');
+  return withBenchmarkFlags(command)
+    .option('--data <data>', 'inputs to run on; random ones unless given')
+    .option('--preprocess <file>', 'JSON file that says how samples become inputs')
+    .option('--sustained <minutes>', 'then run for minutes, to see what heat does', positive)
+    .option('--seed <n>', 'seed of the order of blocks and of random inputs', seed, 0)
+    .action((models: string[], flags: Flags) =>
+      cli.run(async (context) => {
+        const facts = await runOneJob(
+          'benchmark',
+          {
+            models: await Promise.all(models.map(existing)),
+            options: benchmarkOptions(flags),
+            ...(flags.data === undefined ? {} : { data: await existing(flags.data) }),
+            ...(flags.preprocess === undefined ? {} : { preprocess: await readPreprocess(flags.preprocess) }),
+            seed: flags.seed,
+          },
+          context,
+        );
+        const document = benchDocument(facts);
+        return { json: document, text: benchText(document) };
+      }),
+    );
+}
+
+export function benchText({ variants, comparisons, environment }: BenchDocument): string {
+  const rows = variants.map(({ id, model, provider, threads, batch, stats, coldStart, peakRss, error }) => [
+    plain(id),
+    plain(basename(model)),
+    `${provider}, ${threads} threads, batch ${batch}`,
+    ...(stats === null
+      ? [error?.code ?? 'not run', '', '']
+      : [duration(stats.p50), duration(stats.p99), String(stats.count)]),
+    coldStart === null ? '' : duration(coldStart.load + coldStart.create + coldStart.firstRun),
+    peakRss === null ? '' : formatBytes(peakRss),
+  ]);
+  const titles = ['variant', 'model', 'setting', 'p50', 'p99', 'runs', 'cold start', 'peak memory'];
+  const parts = [
+    table(
+      titles.map((title, index) => ({ title, align: index < 3 ? ('left' as const) : ('right' as const) })),
+      rows,
+    ),
+  ];
+  if (comparisons.length > 0) {
+    parts.push(
+      comparisons.map(({ a, b, ratio }) => `${plain(b)} against ${plain(a)}: ${verdictText(ratio)}`).join('\n'),
+    );
+  }
+  parts.push(`${environment.cpu}, ${environment.cores} cores, ${environment.engine}`);
+  return parts.join('\n\n');
+}
+
+/** `0.61 times the time (95 % interval 0.59 to 0.63): faster`. */
+export function verdictText({ value, low, high, confidence, verdict, moreRuns }: Verdict): string {
+  const interval = `${Math.round(confidence * 100)} % interval ${formatPlain(low)} to ${formatPlain(high)}`;
+  const more = moreRuns === undefined ? '' : `, about ${moreRuns} more runs would settle it`;
+  return `${formatPlain(value)} times the time (${interval}): ${verdict}${more}`;
+}
