@@ -222,6 +222,14 @@ export const benchmarkFactsSchema = z.strictObject({
       blocks: z.array(z.array(z.number())),
       /** The epoch of each block: blocks of one epoch ran in the same process; see `bench/statistics.ts`. */
       epochs: z.array(z.number()).optional(),
+      /** Runs before the timed ones of each block: another process has used the caches since. */
+      rewarm: z.number().optional(),
+      /** What was fed, with the sizes that stand for symbols. */
+      inputs: z.array(z.strictObject({ name: z.string(), dtype: z.string(), shape: z.array(z.number()) })).optional(),
+      inputSource: z.enum(['user', 'seeded']).optional(),
+      /** What the runtime warned of, and what could not be measured besides the times. */
+      warnings: z.array(z.string()).optional(),
+      /** One of each process start. `load` is from asking for a process to a loaded runtime. */
       coldStart: z.array(z.strictObject({ load: z.number(), create: z.number(), firstRun: z.number() })),
       peakRss: z.number().nullable(),
       error: errorDataSchema.optional(),
