@@ -1,10 +1,13 @@
-/** The results of a run, copied where the user wants them: the models it made and its report. */
+/** The results of a run, copied where the user wants them: the models it made, its report, and what reproduces it. */
 import { copyFile, cp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { replaceFile, temporaryPathFor } from '../lib/atomic-file.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { Manifest } from '../protocol/facts.ts';
 import { ensureWritable } from './run-store.ts';
+
+/** What the report stage writes. */
+const DOCUMENTS = /^(report\.[a-z]+|recipe\.json|preprocess\.json)$/;
 
 /** Copies each file whole or not at all; files of the same name are replaced. Throws `disk-full`, `no-permission`. */
 export async function copyResults(folder: string, manifest: Manifest, out: string): Promise<void> {
@@ -14,9 +17,8 @@ export async function copyResults(folder: string, manifest: Manifest, out: strin
     const path = insideOf(folder, model.path);
     for (const name of await filesOf(path)) await copyEntry(join(dirname(path), name), join(out, name));
   }
-  const names = await readdir(folder);
-  for (const name of names) {
-    if (/^report\.[a-z]+$/.test(name)) await copyEntry(join(folder, name), join(out, name));
+  for (const name of await readdir(folder)) {
+    if (DOCUMENTS.test(name)) await copyEntry(join(folder, name), join(out, name));
   }
 }
 

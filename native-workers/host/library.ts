@@ -76,7 +76,7 @@ export class Library {
     for (const id of await runIds(this.folder)) {
       const folder = join(this.folder, 'runs', id);
       const stamp = await stampOf(folder);
-      // No manifest: the folder of a run that begins at this moment, or none of ours.
+      // Deleted since it was listed.
       if (stamp === null) continue;
       const row = known.get(id);
       known.delete(id);

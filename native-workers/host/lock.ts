@@ -3,10 +3,10 @@
  * on an empty file, because that is gone the moment its process dies: no stale file, no number of a dead process that another
  * one got since, no race of two who both find it stale.
  */
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { HoneError, toHoneError } from '../protocol/errors.ts';
+import { HoneError } from '../protocol/errors.ts';
 
 const NAME = 'lock';
 /** A look at the lock by another process takes microseconds; a holder keeps it. */
@@ -24,9 +24,12 @@ export class RunLock {
 
   /** Throws `run-locked` when another studio, command or run has it; `no-permission` when the folder cannot be written. */
   static acquire(folder: string): RunLock {
+    const path = join(folder, NAME);
     let database: DatabaseSync | undefined;
     try {
-      database = new DatabaseSync(join(folder, NAME), { timeout: WAIT_MS });
+      // SQLite would open what cannot be written for reading, and then a lock excludes nobody.
+      accessSync(existsSync(path) ? path : folder, constants.W_OK);
+      database = new DatabaseSync(path, { timeout: WAIT_MS });
       // Nothing is ever written, so there is nothing to undo; without a journal, the file stays alone and empty.
       database.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
       return new RunLock(database);
@@ -35,7 +38,11 @@ export class RunLock {
       if (isBusy(thrown)) {
         throw new HoneError('run-locked', 'Another Hone process works on this run.', { where: { file: folder } });
       }
-      throw lockError(thrown, folder);
+      const why = thrown instanceof Error ? thrown.message : String(thrown);
+      throw new HoneError('no-permission', `The run folder cannot be locked: ${why}`, {
+        where: { file: folder },
+        cause: thrown,
+      });
     }
   }
 
@@ -63,17 +70,4 @@ export function isLocked(folder: string): boolean {
 
 function isBusy(thrown: unknown): boolean {
   return thrown instanceof Error && 'errcode' in thrown && thrown.errcode === SQLITE_BUSY;
-}
-
-/** `SQLITE_CANTOPEN`, `SQLITE_READONLY` and `SQLITE_PERM` are about the folder. */
-const FOLDER_CODES = new Set([3, 8, 14]);
-
-function lockError(thrown: unknown, folder: string): HoneError {
-  if (thrown instanceof Error && 'errcode' in thrown && FOLDER_CODES.has(Number(thrown.errcode) & 0xff)) {
-    return new HoneError('no-permission', 'The run folder cannot be written.', {
-      where: { file: folder },
-      cause: thrown,
-    });
-  }
-  return toHoneError(thrown);
 }

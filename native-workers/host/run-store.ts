@@ -3,7 +3,8 @@
  * Everything about a run is in its folder; it can be copied, opened anywhere, and deleted by hand.
  */
 import { randomInt } from 'node:crypto';
-import { access, constants, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { access, constants, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -121,12 +122,16 @@ function interrupted(manifest: Manifest): Manifest {
   return { ...manifest, status: 'interrupted', stages };
 }
 
-/** Ids of the runs in a library, newest first. */
+/** Ids of the runs in a library, newest first. A folder without a manifest is none, or one that begins at this moment. */
 export async function runIds(library: string): Promise<string[]> {
+  const runs = join(library, 'runs');
   try {
-    const entries = await readdir(join(library, 'runs'), { withFileTypes: true });
-    const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
-    return folders.map((entry) => entry.name).sort((a, b) => (a < b ? 1 : -1));
+    const entries = await readdir(runs, { withFileTypes: true });
+    const ids = entries
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+      .map((entry) => entry.name)
+      .filter((id) => existsSync(join(runs, id, MANIFEST)));
+    return ids.sort((a, b) => (a < b ? 1 : -1));
   } catch (thrown) {
     const error = toHoneError(thrown);
     if (error.code === 'file-missing') return [];
@@ -150,16 +155,9 @@ export async function findRun(library: string, idOrPath: string): Promise<string
   }
   if (isAbsolute(idOrPath) || /[\\/]|^\.+$/.test(idOrPath)) {
     const folder = resolve(idOrPath);
-    if (await exists(join(folder, MANIFEST))) return folder;
+    if (existsSync(join(folder, MANIFEST))) return folder;
   }
   throw new HoneError('unknown-run', idOrPath === 'latest' ? 'There is no run yet.' : `There is no run ${idOrPath}.`);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Removes what a killed process left in a run folder; only with the lock. */

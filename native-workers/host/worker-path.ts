@@ -41,7 +41,15 @@ export function findWorker(options: WorkerPathOptions = {}): WorkerPath {
       entry: required(join(options.resources, 'worker', 'main.js')),
     };
   }
-  return { node: findNode(), entry: fileURLToPath(new URL('../worker/main.ts', import.meta.url)) };
+  return { node: findNode(), entry: findEntry() };
+}
+
+/** In the sources, and as seen from a bundle in `dist/<name>/` and from a chunk of one. */
+const ENTRIES = ['../worker/main.ts', '../worker/main.js', '../../worker/main.js'];
+
+function findEntry(): string {
+  const paths = ENTRIES.map((entry) => fileURLToPath(new URL(entry, import.meta.url)));
+  return paths.find((path) => existsSync(path)) ?? required(join(dirname(fileURLToPath(import.meta.url)), 'worker'));
 }
 
 function findNode(): string {

@@ -4,7 +4,7 @@
  * `{ "evaluate": "crash" }`; a stage without orders does a little and writes facts that a report helper could read.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -102,7 +102,9 @@ function stage(name: StageName) {
   return async (request: StageRequest, context: JobContext) => {
     const { model } = request.request;
     await context.progress({ phase: `${name} begins`, done: 0, total: 2 });
-    await obey(orderFor(name, model), context);
+    const order = orderFor(name, model);
+    await obey(order, context);
+    if (order === 'fill-disk') fillDisk(join(request.run, 'filler'));
     await context.progress({ phase: `${name} ends`, done: 2, total: 2 });
     const models: ModelFile[] = [];
     if (name === 'inspect') {
@@ -114,9 +116,23 @@ function stage(name: StageName) {
       const hash = await hashFile(join(request.run, path));
       models.push({ id: 'optimized', path, ...hash, parent: 'source', label: 'optimized' });
     }
-    await writeFileAtomic(request.file, JSON.stringify({ stage: name }));
+    const more = order === 'big-facts' ? 'x'.repeat(8 << 20) : '';
+    await writeFileAtomic(request.file, JSON.stringify({ stage: name, more }));
     return { models };
   };
+}
+
+/** Writes until the disk takes no more, not even a byte. */
+function fillDisk(path: string): void {
+  const file = openSync(path, 'w');
+  for (let size = 64 << 10; size > 0; ) {
+    try {
+      writeSync(file, Buffer.alloc(size));
+    } catch {
+      size >>= 1;
+    }
+  }
+  closeSync(file);
 }
 
 function orderFor(name: StageName, model: string): string {

@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { JobOutcome, RunJobOptions } from '../../native-workers/host/supervisor.ts';
 import type { JobRequest } from '../../native-workers/protocol/jobs.ts';
-import { waitUntil } from '../helpers/wait.ts';
+import { testSupervisor } from '../helpers/test-supervisor.ts';
+import { isAlive, waitUntil } from '../helpers/wait.ts';
 import { INSPECT_FACTS } from '../helpers/worker-facts.ts';
-import { testSupervisor, testWorker } from '../helpers/worker-path.ts';
+import { testWorker } from '../helpers/worker-path.ts';
 
 const inspect = (model: string): JobRequest<'inspect'> => ({ model });
 
@@ -25,15 +26,6 @@ function rude(how: string): Promise<unknown> {
   });
   const supervisor = testSupervisor({ worker: testWorker('worker-rude.ts'), times: { start: 3_000 } });
   return order('anything', {}, supervisor);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 describe('a job', () => {
