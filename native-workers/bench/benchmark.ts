@@ -13,15 +13,15 @@ import { median } from './distribution.ts';
 import { describeEnvironment } from './environment.ts';
 import { type InterleaveOptions, interleave, openMessage, type VariantRecord } from './interleave.ts';
 import { machineIndex } from './machine-index.ts';
-import { DEFAULT_SECONDS, type ModelToRun, planVariants } from './plan.ts';
+import { DEFAULT_SECONDS, type ModelToRun, planVariants, type VariantPlan } from './plan.ts';
 import { VariantClient } from './variant-client.ts';
 
 export interface BenchmarkRequest {
   readonly models: readonly ModelToRun[];
   readonly options: BenchmarkOptions;
   readonly seed: number;
-  /** The user's inputs; null for seeded ones made from each model's signature. */
-  readonly feeds: Feeds | null;
+  /** The user's inputs for a variant; null for seeded ones made from each model's signature. */
+  readonly feedsFor: ((plan: VariantPlan) => Promise<Feeds>) | null;
 }
 
 export interface BenchmarkContext {
@@ -40,7 +40,7 @@ const SLICE_MS = 5000;
 
 /** A variant that cannot run is a row with an error. Throws `provider-unavailable` for an unknown provider's name. */
 export async function runBenchmark(request: BenchmarkRequest, context: BenchmarkContext): Promise<BenchmarkFacts> {
-  const { models, options, seed, feeds } = request;
+  const { models, options, seed, feedsFor } = request;
   for (const provider of options.provider ?? []) checkProviderName(provider);
   const engine = await openEngine();
   const environment = await describeEnvironment(`${engine.name} ${engine.version}`);
@@ -48,7 +48,7 @@ export async function runBenchmark(request: BenchmarkRequest, context: Benchmark
   const interleaveOptions: InterleaveOptions = {
     seconds: options.seconds ?? DEFAULT_SECONDS,
     seed,
-    feeds,
+    feedsFor,
     progress: (progress) => context.progress(progress),
   };
   const before = machineIndex();
@@ -57,13 +57,13 @@ export async function runBenchmark(request: BenchmarkRequest, context: Benchmark
   const variants: VariantFacts[] = [];
   for (const record of records) {
     const extras = record.error === null ? await measureExtras(record, options, interleaveOptions) : {};
-    variants.push(factsOf(record, feeds !== null, extras));
+    variants.push(factsOf(record, extras));
   }
   return { environment: { ...environment, machineIndex: { before, after } }, seed, order: [...order], variants };
 }
 
-function factsOf(record: VariantRecord, userInputs: boolean, extras: Extras & { warning?: string }): VariantFacts {
-  const { plan, blocks, epochs, coldStart, warmup, batch, inputs, peakRss, error, block } = record;
+function factsOf(record: VariantRecord, extras: Extras & { warning?: string }): VariantFacts {
+  const { plan, blocks, epochs, coldStart, warmup, batch, inputs, peakRss, error, block, feeds } = record;
   const { warning, ...measured } = extras;
   const warnings = [...record.warnings, ...(warning === undefined ? [] : [warning])];
   return {
@@ -81,7 +81,7 @@ function factsOf(record: VariantRecord, userInputs: boolean, extras: Extras & { 
       ? {}
       : {
           inputs: inputs.map((input) => ({ ...input, shape: [...input.shape] })),
-          inputSource: userInputs ? 'user' : 'seeded',
+          inputSource: feeds !== null ? 'user' : 'seeded',
         }),
     coldStart,
     peakRss,
@@ -121,7 +121,7 @@ async function profileOf(record: VariantRecord, withTimes: boolean, context: Int
   await context.progress({ phase: 'profiling', done: 0, total: null, detail: record.plan.label });
   const folder = await mkdtemp(join(tmpdir(), 'hone-profile-'));
   try {
-    const message = { ...openMessage(record, context), warmup: 1, profilePrefix: join(folder, 'profile') };
+    const message = { ...openMessage(record, context.seed), warmup: 1, profilePrefix: join(folder, 'profile') };
     const { client } = await VariantClient.start(message);
     try {
       const { rows, placement } = await client.profile(profileRuns(record));
@@ -145,7 +145,7 @@ async function sustainedLoad(
   minutes: number,
   context: InterleaveOptions,
 ): Promise<NonNullable<VariantFacts['sustained']>> {
-  const { client, opened } = await VariantClient.start(openMessage(record, context));
+  const { client, opened } = await VariantClient.start(openMessage(record, context.seed));
   const slices: NonNullable<VariantFacts['sustained']> = [];
   const total = minutes * 60_000;
   const start = performance.now();

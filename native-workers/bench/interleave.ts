@@ -15,8 +15,8 @@ import type { InputInfo } from './variant-messages.ts';
 export interface InterleaveOptions {
   readonly seconds: number;
   readonly seed: number;
-  /** The user's inputs; null for seeded ones. */
-  readonly feeds: Feeds | null;
+  /** The user's inputs for a variant, asked for once; null where all variants are to have seeded ones. */
+  readonly feedsFor: ((plan: VariantPlan) => Promise<Feeds>) | null;
   /** Throws to cancel. */
   progress(progress: Progress): Promise<void>;
 }
@@ -24,6 +24,8 @@ export interface InterleaveOptions {
 /** What was measured of one variant; grows while the benchmark runs. */
 export interface VariantRecord {
   readonly plan: VariantPlan;
+  /** null: seeded. */
+  feeds: Feeds | null;
   readonly blocks: number[][];
   /** The epoch of each block. */
   readonly epochs: number[];
@@ -50,6 +52,7 @@ export async function interleave(plans: readonly VariantPlan[], options: Interle
   const pairs = comparedPairs(plans);
   const order: number[] = [];
   const random = new Random(options.seed);
+  await readFeeds(records, options);
   const start = performance.now();
   const total = totalTime(options.seconds, plans.length);
   let epochs = Number.POSITIVE_INFINITY;
@@ -94,6 +97,7 @@ export async function interleave(plans: readonly VariantPlan[], options: Interle
 function newRecord(plan: VariantPlan): VariantRecord {
   return {
     plan,
+    feeds: null,
     blocks: [],
     epochs: [],
     coldStart: [],
@@ -105,6 +109,17 @@ function newRecord(plan: VariantPlan): VariantRecord {
     peakRss: null,
     error: null,
   };
+}
+
+async function readFeeds(records: readonly VariantRecord[], { feedsFor }: InterleaveOptions): Promise<void> {
+  if (feedsFor === null) return;
+  for (const record of records) {
+    try {
+      record.feeds = await feedsFor(record.plan);
+    } catch (thrown) {
+      record.error = toHoneError(thrown).toData();
+    }
+  }
 }
 
 /** Starts all variants one after the other, in random order: a start must not disturb another's cold start. */
@@ -125,7 +140,7 @@ async function launch(
         detail: record.plan.label,
       });
       try {
-        const { client, opened } = await VariantClient.start(openMessage(record, options));
+        const { client, opened } = await VariantClient.start(openMessage(record, options.seed));
         clients.set(index, client);
         noteStart(record, opened);
       } catch (thrown) {
@@ -139,10 +154,8 @@ async function launch(
   return clients;
 }
 
-export function openMessage(
-  { plan, warmup }: Pick<VariantRecord, 'plan' | 'warmup'>,
-  { seed, feeds }: Pick<InterleaveOptions, 'seed' | 'feeds'>,
-): Parameters<typeof VariantClient.start>[0] {
+export function openMessage(record: VariantRecord, seed: number): Parameters<typeof VariantClient.start>[0] {
+  const { plan, warmup, feeds } = record;
   return {
     model: plan.model.path,
     provider: plan.provider,

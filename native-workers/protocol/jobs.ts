@@ -3,7 +3,7 @@
  * tensors or models. A stage job writes its facts file itself; only the small result comes back.
  */
 import { z } from 'zod';
-import { benchmarkFactsSchema, inspectFactsSchema } from './facts.ts';
+import { benchmarkFactsSchema, environmentSchema, inspectFactsSchema } from './facts.ts';
 import { benchmarkOptionsSchema, preprocessSchema, runRequestSchema } from './request.ts';
 
 /** What every stage of a run is told. */
@@ -94,6 +94,7 @@ export const JOBS = {
           devices: z.array(z.string()).optional(),
         }),
       ),
+      environment: environmentSchema.optional(),
     }),
   },
 } as const;

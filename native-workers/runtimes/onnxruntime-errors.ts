@@ -70,6 +70,8 @@ export function cleanMessage(text: string): string {
       .replaceAll(/\[ONNXRuntimeError\] : \d+ : \w+ : /g, '')
       .replaceAll(/\/\S*onnxruntime\S*\.(?:cc|h|cpp):\d+ /g, '')
       .replaceAll(SOURCE_FUNCTION, '')
+      // A failed assertion of its sources comes before the words for people.
+      .replaceAll(/\S+ [=!<>]+ \S+ was false\. /g, '')
       .replaceAll(/\s*\n\s*/g, ' ')
       .trim()
   );

@@ -9,8 +9,8 @@ export interface ProviderStatus {
   readonly reason?: string;
 }
 
-/** Runs a tiny model on a provider. Throws what a real model would. It must not run in this process: drivers crash. */
-export type ProviderProbe = (provider: string, model: Uint8Array) => Promise<void>;
+/** Runs `PROBE_MODEL` on a provider. Throws what a real model would. It must not run in this process: drivers crash. */
+export type ProviderProbe = (provider: string) => Promise<void>;
 
 /** Providers with the platforms that can have them; null is every platform. */
 const PROVIDERS: Readonly<Record<string, readonly NodeJS.Platform[] | null>> = {
@@ -47,18 +47,18 @@ export async function listProviders(probe: ProviderProbe): Promise<ProviderStatu
       continue;
     }
     try {
-      await probe(name, PROBE_MODEL);
+      await probe(name);
       rows.push({ name, available: true });
     } catch (thrown) {
-      const download = bundled.get(name) === false ? SEPARATE_DOWNLOAD : '';
-      rows.push({ name, available: false, reason: `${toHoneError(thrown).message}${download}` });
+      const download = bundled.get(name) === false ? ` ${SEPARATE_DOWNLOAD}` : '';
+      rows.push({ name, available: false, reason: `${sentence(toHoneError(thrown).message)}${download}` });
     }
   }
   return rows;
 }
 
 const SEPARATE_DOWNLOAD =
-  ' Its library is a separate download of ONNX Runtime; the README of the package onnxruntime-node says how to get it.';
+  'Its library is a separate download of ONNX Runtime; the README of the package onnxruntime-node says how to get it.';
 
 /** Throws `provider-unavailable` for a name that Hone does not know. */
 export function checkProviderName(name: string): void {
@@ -81,4 +81,8 @@ function absenceOf(
   if (name === 'wasm') return null;
   if (!bundled.has(name)) return 'The ONNX Runtime package for this platform is built without it.';
   return null;
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -2,5 +2,8 @@
 import type { JobRegistry } from './serve.ts';
 
 export const REGISTRY: JobRegistry = {
+  benchmark: async () => (await import('./benchmark.ts')).benchmark,
+  'stage-benchmark': async () => (await import('./stage-benchmark.ts')).stageBenchmark,
+  doctor: async () => (await import('./doctor.ts')).doctor,
   'stage-report': async () => (await import('./stage-report.ts')).stageReport,
 };

@@ -1,0 +1,34 @@
+/** The benchmark stage of a run: the source model against the optimised one, under every setting asked for. */
+import { isAbsolute, join } from 'node:path';
+import { runBenchmark } from '../bench/benchmark.ts';
+import type { ModelToRun } from '../bench/plan.ts';
+import { writeFileAtomic } from '../lib/atomic-file.ts';
+import type { ModelFile } from '../protocol/facts.ts';
+import { readManifest, readStageFacts } from '../report/facts-files.ts';
+import { feedsFromData } from './benchmark-feeds.ts';
+import type { Job } from './job.ts';
+
+export const stageBenchmark: Job<'stage-benchmark'> = async ({ run, file, request }, context) => {
+  const manifest = await readManifest(run);
+  const { optimize } = await readStageFacts(run, manifest);
+  if (optimize === null)
+    return { models: [], skipped: 'There is no optimised model: the optimize stage did not finish.' };
+  if (optimize.model === null)
+    return { models: [], skipped: 'No pass changed the model, so there is nothing to compare.' };
+  const data = request.evaluation ?? request.calibration;
+  const facts = await runBenchmark(
+    {
+      models: [{ name: 'source', path: manifest.source.path, label: 'original' }, modelToRun(run, optimize.model)],
+      options: request.benchmark,
+      seed: request.seed,
+      feedsFor: data === undefined ? null : feedsFromData(data, request.preprocess),
+    },
+    context,
+  );
+  await writeFileAtomic(join(run, file), JSON.stringify(facts));
+  return { models: [] };
+};
+
+function modelToRun(run: string, { id, path, label }: ModelFile): ModelToRun {
+  return { name: id, path: isAbsolute(path) ? path : join(run, path), label };
+}
