@@ -1,4 +1,5 @@
 /** `hone bench --json`, from the raw facts of the benchmark: statistics of each variant, and the variants compared. */
+import { median } from '../bench/distribution.ts';
 import { compareBlocks, statsOf } from '../bench/statistics.ts';
 import type { ErrorData } from '../protocol/errors.ts';
 import type { BenchmarkFacts, Environment } from '../protocol/facts.ts';
@@ -11,6 +12,7 @@ export interface BenchDocument {
   readonly seed: number;
   readonly variants: readonly {
     readonly id: string;
+    readonly label: string;
     readonly model: string;
     readonly provider: string;
     readonly threads: number;
@@ -36,10 +38,11 @@ export function benchDocument(facts: BenchmarkFacts): BenchDocument {
     environment: facts.environment,
     seed: facts.seed,
     variants: facts.variants.map((variant) => {
-      const { id, model, provider, threads, batch, warmup, blocks, coldStart, peakRss } = variant;
+      const { id, label, model, provider, threads, batch, warmup, blocks, coldStart, peakRss } = variant;
       const samples = blocks.flat();
       return {
         id,
+        label,
         model,
         provider,
         threads,
@@ -70,25 +73,18 @@ export function benchDocument(facts: BenchmarkFacts): BenchDocument {
   };
 }
 
-/** Models against the first one where all else is equal; one model alone: its settings against the first ones. */
+/** Variants against the first one of their setting; where no setting has two, every variant against the first of all. */
 function comparisons(variants: readonly Variant[]): (readonly [Variant, Variant])[] {
-  const ran = variants.filter(({ blocks }) => blocks.some((block) => block.length > 0));
-  const models = new Set(ran.map(({ model }) => model));
   const setting = ({ provider, threads, batch }: Variant): string => `${provider} ${threads} ${batch}`;
+  const bySetting = new Set(variants.map(setting)).size < variants.length;
   const firsts = new Map<string, Variant>();
-  const pairs: (readonly [Variant, Variant])[] = [];
-  for (const variant of ran) {
-    const group = models.size === 1 ? '' : setting(variant);
+  const found: (readonly [Variant, Variant])[] = [];
+  for (const variant of variants) {
+    if (variant.blocks.every((block) => block.length === 0)) continue;
+    const group = bySetting ? setting(variant) : '';
     const first = firsts.get(group);
     if (first === undefined) firsts.set(group, variant);
-    else pairs.push([first, variant]);
+    else found.push([first, variant]);
   }
-  return pairs;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const upper = sorted[Math.floor(middle)] ?? Number.NaN;
-  return Number.isInteger(middle) ? ((sorted[middle - 1] ?? upper) + upper) / 2 : upper;
+  return found;
 }

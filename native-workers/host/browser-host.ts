@@ -13,12 +13,12 @@ import { ERROR_TEXT } from '../protocol/error-text.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { STUDIO_SOCKET_PATH, UPLOAD_PATH } from '../protocol/studio.ts';
 import { type AssetTable, readAssets, resolveAsset, securityHeaders } from './assets.ts';
-import type { Studio } from './studio.ts';
+import type { StudioService } from './studio.ts';
 import { StudioSockets } from './studio-socket.ts';
 import { receiveUpload } from './studio-upload.ts';
 
 export interface BrowserHostOptions {
-  readonly studio: Studio;
+  readonly studio: StudioService;
   /** Folder of the built renderer. */
   readonly assets: string;
   /** Folder for uploaded files; made when it is not there. */
@@ -45,12 +45,11 @@ export async function startBrowserHost(options: BrowserHostOptions): Promise<Bro
   const port = await listen(server, options.port ?? 0);
   // Browsers share cookies between the ports of a host: the port in the name keeps two studios apart.
   const gate = new Gate(token, `hone-${port}`);
+  const site: Site = { gate, assets, options };
   const sockets = new StudioSockets(options.studio);
 
   server.on('request', (request, response) => {
-    answer(request, response, { gate, assets, options }).catch((thrown: unknown) =>
-      refuse(response, toHoneError(thrown)),
-    );
+    answer(request, response, site).catch((thrown: unknown) => refuse(response, toHoneError(thrown)));
   });
   server.on('upgrade', (request, socket, head) => {
     // A connection that dies while it is refused or taken over has no one else to hear of it.
@@ -103,7 +102,7 @@ class Gate {
 
 interface Site {
   readonly gate: Gate;
-  readonly assets: AssetTable;
+  assets: AssetTable;
   readonly options: BrowserHostOptions;
 }
 
@@ -133,6 +132,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, site: 
     const message = 'Open the address that `hone serve` printed, with its token: it is new at every start.';
     return plainAnswer(response, 401, message);
   }
+  // A page that is loaded anew shows what was built since.
+  if (pathname === '/') site.assets = await readAssets(site.options.assets);
   const asset = resolveAsset(site.assets, pathname);
   if (asset === null) return plainAnswer(response, 404, 'There is no such page.');
   // Names under /assets/ hold a hash of the content.
@@ -179,7 +180,8 @@ function refuse(response: ServerResponse, error: HoneError): void {
   }
   // The rest of a refused body is not read.
   response.setHeader('connection', 'close');
-  jsonAnswer(response, STATUS[error.kind] ?? 500, { error: error.toData() });
+  const status = error.code === 'protocol-violation' ? 400 : (STATUS[error.kind] ?? 500);
+  jsonAnswer(response, status, { error: error.toData() });
 }
 
 function listen(server: Server, port: number): Promise<number> {

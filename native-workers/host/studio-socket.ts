@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { type StudioEvent, type StudioReply, studioCallSchema } from '../protocol/studio.ts';
-import type { Studio } from './studio.ts';
+import type { StudioService } from './studio.ts';
 
 /** Calls are small: paths, recipes, a search. */
 const LARGEST_CALL = 1 << 20;
@@ -25,12 +25,12 @@ const POLICY_VIOLATION = 1008;
 const TRY_AGAIN = 1013;
 
 export class StudioSockets {
-  readonly #studio: Studio;
+  readonly #studio: StudioService;
   readonly #server = new WebSocketServer({ noServer: true, maxPayload: LARGEST_CALL, perMessageDeflate: false });
   readonly #open = new Set<Connection>();
   readonly #ping: NodeJS.Timeout;
 
-  constructor(studio: Studio) {
+  constructor(studio: StudioService) {
     this.#studio = studio;
     this.#ping = setInterval(() => {
       for (const connection of this.#open) connection.ping();
@@ -58,7 +58,7 @@ export class StudioSockets {
 
 class Connection {
   readonly #socket: WebSocket;
-  readonly #studio: Studio;
+  readonly #studio: StudioService;
   readonly #unsubscribe: () => void;
   /** The latest progress of each run that was not sent yet. */
   readonly #progress = new Map<string, StudioEvent>();
@@ -66,7 +66,7 @@ class Connection {
   #calls = 0;
   #alive = true;
 
-  constructor(socket: WebSocket, studio: Studio) {
+  constructor(socket: WebSocket, studio: StudioService) {
     this.#socket = socket;
     this.#studio = studio;
     this.#unsubscribe = studio.subscribe((event) => this.#event(event));

@@ -15,7 +15,8 @@ import { freeBytes } from './disk.ts';
 /** Room that an upload leaves on the disk, so that the runs under way can still write. */
 const SPARE_BYTES = 256 << 20;
 const DEEPEST = 32;
-const LONGEST_NAME = 255;
+/** File systems take 255 bytes; the name of the temporary file is a little longer. */
+const LONGEST_NAME = 240;
 const DROP = /^[0-9A-Za-z-]{1,64}$/;
 /** What the name of a file cannot hold, or should not in a listing. */
 const FORBIDDEN =

@@ -40,6 +40,9 @@ export interface StudioPorts {
 
 type Handlers = { readonly [Name in StudioMethod]: (params: StudioParams<Name>) => Promise<StudioResult<Name>> };
 
+/** What carries calls and events to a page needs of the studio. */
+export type StudioService = Pick<Studio, 'call' | 'subscribe' | 'grants'>;
+
 export class Studio {
   readonly grants = new Grants();
   readonly #workspace: Workspace;

@@ -1,5 +1,4 @@
 /** `hone bench MODEL…`: how long models take, measured in turns so that they can be compared. */
-import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { Verdict } from '../../report/document.ts';
 import { formatBytes, formatPlain } from '../../report/format.ts';
@@ -45,17 +44,17 @@ export function benchCommand(cli: Cli): Command {
 }
 
 export function benchText({ variants, comparisons, environment }: BenchDocument): string {
-  const rows = variants.map(({ id, model, provider, threads, batch, stats, coldStart, peakRss, error }) => [
-    plain(id),
-    plain(basename(model)),
-    `${provider}, ${threads} threads, batch ${batch}`,
+  const rows = variants.map(({ id, label, batch, stats, coldStart, peakRss, error }) => [
+    id,
+    plain(label),
+    `batch ${batch}`,
     ...(stats === null
       ? [error?.code ?? 'not run', '', '']
       : [duration(stats.p50), duration(stats.p99), String(stats.count)]),
     coldStart === null ? '' : duration(coldStart.load + coldStart.create + coldStart.firstRun),
     peakRss === null ? '' : formatBytes(peakRss),
   ]);
-  const titles = ['variant', 'model', 'setting', 'p50', 'p99', 'runs', 'cold start', 'peak memory'];
+  const titles = ['', 'variant', '', 'p50', 'p99', 'runs', 'cold start', 'peak memory'];
   const parts = [
     table(
       titles.map((title, index) => ({ title, align: index < 3 ? ('left' as const) : ('right' as const) })),
@@ -63,9 +62,7 @@ export function benchText({ variants, comparisons, environment }: BenchDocument)
     ),
   ];
   if (comparisons.length > 0) {
-    parts.push(
-      comparisons.map(({ a, b, ratio }) => `${plain(b)} against ${plain(a)}: ${verdictText(ratio)}`).join('\n'),
-    );
+    parts.push(comparisons.map(({ a, b, ratio }) => `${b} against ${a}: ${verdictText(ratio)}`).join('\n'));
   }
   parts.push(`${environment.cpu}, ${environment.cores} cores, ${environment.engine}`);
   return parts.join('\n\n');
