@@ -19,6 +19,7 @@ export function makeDataset(source: SampleSource): Dataset {
     labelled: source.labelled,
     grouped: source.grouped,
     classes: source.classes,
+    classesAssumed: source.classesAssumed ?? false,
     preprocess: source.preprocess,
     notes: source.notes,
     batchless,
@@ -131,9 +132,9 @@ export async function* runnableBatches(
 }
 
 /** Bytes of inputs and outputs that one batch may take. */
-const BATCH_BYTES = 64 * 2 ** 20;
+const BATCH_BYTES = 16 * 2 ** 20;
 
-/** A power of two up to 32, such that inputs and outputs of a batch stay below 64 MiB. */
+/** A power of two up to 32, such that inputs and outputs of a batch stay below 16 MiB. */
 export function usualBatchSize(signature: ModelSignature): number {
   let bytes = 1;
   for (const { type } of [...signature.inputs, ...signature.outputs]) {

@@ -19,6 +19,8 @@ export interface ClassOrder {
   readonly classes: readonly string[];
   /** Index of a name as it stands in the data. */
   readonly indexOf: ReadonlyMap<string, number>;
+  /** True when only the sorted names say which class has which index. */
+  readonly assumed: boolean;
   readonly notes: readonly DatasetNote[];
 }
 
@@ -79,7 +81,7 @@ export function orderClasses(found: Iterable<string>, list: ClassList | null, mo
       code: 'classes-from-file',
       message: `The order of the classes is that of ${list.path}.`,
     };
-    if (unknown.length === 0) return { classes: list.names, indexOf: known, notes: [used] };
+    if (unknown.length === 0) return { classes: list.names, indexOf: known, assumed: false, notes: [used] };
     if (unknown.length < names.length) {
       throw new HoneError('labels-invalid', `The class '${unknown[0]}' of the data is not in ${list.path}.`, {
         where: { file: list.path },
@@ -90,7 +92,7 @@ export function orderClasses(found: Iterable<string>, list: ClassList | null, mo
         code: 'classes-from-file',
         message: `The classes of the data, sorted, are taken as the lines of ${list.path}, in that order.`,
       });
-      return { classes: list.names, indexOf: indexesOf(sorted), notes };
+      return { classes: list.names, indexOf: indexesOf(sorted), assumed: false, notes };
     }
     notes.push({
       code: 'classes-file-unused',
@@ -108,10 +110,11 @@ export function orderClasses(found: Iterable<string>, list: ClassList | null, mo
     return {
       classes: Array.from({ length: count }, (_, index) => String(index)),
       indexOf: new Map(names.map((name) => [name, Number(name)])),
+      assumed: false,
       notes,
     };
   }
-  return { classes: sorted, indexOf: indexesOf(sorted), notes };
+  return { classes: sorted, indexOf: indexesOf(sorted), assumed: true, notes };
 }
 
 /** By number when all are whole numbers, else by code unit: 0-9, A-Z, a-z. */

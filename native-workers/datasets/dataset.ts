@@ -33,6 +33,8 @@ export interface Dataset {
   readonly labelled: boolean;
   /** Names of the classes in the order of their indexes; null when the data does not name them. */
   readonly classes: readonly string[] | null;
+  /** True when nothing but the sorted names says which class has which index. */
+  readonly classesAssumed: boolean;
   /** True when samples have a subgroup. */
   readonly grouped: boolean;
   /** The preprocessing as it is done, defaults filled in; null where there is none. */
@@ -68,6 +70,7 @@ export interface SampleSource {
   readonly labelled: boolean;
   readonly grouped: boolean;
   readonly classes: readonly string[] | null;
+  readonly classesAssumed?: boolean;
   readonly preprocess: Preprocess | null;
   readonly notes: readonly DatasetNote[];
   readonly batchless?: boolean;

@@ -14,6 +14,7 @@ export interface ImageLabels {
   readonly labelled: boolean;
   readonly grouped: boolean;
   readonly classes: readonly string[] | null;
+  readonly classesAssumed: boolean;
   readonly notes: readonly DatasetNote[];
   /** Class index, where the label is one. */
   classOf(file: TreeFile): number | null;

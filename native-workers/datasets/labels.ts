@@ -6,6 +6,8 @@ import type { DatasetNote } from './dataset.ts';
 
 export interface LabelColumn {
   readonly classes: readonly string[] | null;
+  /** True when only the sorted names say which class has which index. */
+  readonly assumed: boolean;
   readonly notes: readonly DatasetNote[];
   /** null for a row without a label, or one that is no whole number. */
   classOf(index: number): number | null;
@@ -31,6 +33,7 @@ export function labelColumn(
       raw.map((label) => (label === null ? null : (order.indexOf.get(String(label)) ?? null))),
       order.classes,
       order.notes,
+      order.assumed,
     );
   }
   const names = classList?.names ?? null;
@@ -59,9 +62,11 @@ function column(
   labels: readonly Label[],
   classes: readonly string[] | null,
   notes: readonly DatasetNote[],
+  assumed = false,
 ): LabelColumn {
   return {
     classes,
+    assumed,
     notes,
     classOf: (index) => {
       const label = labels[index] ?? null;

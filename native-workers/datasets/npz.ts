@@ -69,6 +69,7 @@ export async function openNpz(
       labelled: labels !== null,
       grouped: groups !== null,
       classes: column?.classes ?? classList?.names ?? null,
+      classesAssumed: column?.assumed ?? false,
       preprocess: spec === null ? null : preprocessOf(spec),
       notes,
       batchless,

@@ -1,7 +1,7 @@
 /** Numbers of any source as arrays of the dtype that a model takes. */
 import type { DType } from '../graph/dtype.ts';
 import type { NumericArray } from '../lib/engine.ts';
-import { floatToHalf } from '../lib/half.ts';
+import { floatToBfloat16, floatToHalf } from '../lib/half.ts';
 import { HoneError } from '../protocol/errors.ts';
 
 const ARRAYS = {
@@ -64,18 +64,8 @@ export function toDType(
     }
     if (target instanceof BigInt64Array || target instanceof BigUint64Array) target[index] = BigInt(value);
     else if (dtype === 'float16') target[index] = floatToHalf(value);
-    else if (dtype === 'bfloat16') target[index] = floatToBrain(value);
+    else if (dtype === 'bfloat16') target[index] = floatToBfloat16(value);
     else target[index] = value;
   }
   return target;
-}
-
-const word = new DataView(new ArrayBuffer(4));
-
-/** bfloat16 is the upper half of a float32; rounded to nearest even. */
-function floatToBrain(value: number): number {
-  word.setFloat32(0, value);
-  const bits = word.getUint32(0);
-  if (Number.isNaN(value)) return 0x7fc0;
-  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }

@@ -162,7 +162,10 @@ export const predictionSchema = z.strictObject({
   before: z.array(z.number()),
   after: z.array(z.number()),
   group: z.string().optional(),
+  /** Of two classes: how much the second was preferred, by each model; only the order over samples counts. */
+  score: z.strictObject({ before: z.number(), after: z.number() }).optional(),
 });
+export type Prediction = z.infer<typeof predictionSchema>;
 
 export const evaluateFactsSchema = z.strictObject({
   fidelity: fidelityFactsSchema.nullable(),
@@ -183,6 +186,8 @@ export const evaluateFactsSchema = z.strictObject({
     .nullable(),
   /** Metric-specific results that the report shows (confusion matrix, per-class rows, subgroups). */
   details: z.record(z.string(), z.unknown()).optional(),
+  /** What was assumed or found along the way: defaults of the preprocessing, the order of classes, outputs without numbers. */
+  notes: z.array(noteSchema).optional(),
 });
 export type EvaluateFacts = z.infer<typeof evaluateFactsSchema>;
 

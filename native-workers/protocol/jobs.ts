@@ -3,7 +3,7 @@
  * tensors or models. A stage job writes its facts file itself; only the small result comes back.
  */
 import { z } from 'zod';
-import { benchmarkFactsSchema, environmentSchema, inspectFactsSchema } from './facts.ts';
+import { benchmarkFactsSchema, environmentSchema, inspectFactsSchema, noteSchema } from './facts.ts';
 import { benchmarkOptionsSchema, preprocessSchema, runRequestSchema } from './request.ts';
 
 /** What every stage of a run is told. */
@@ -79,6 +79,7 @@ export const JOBS = {
       fidelity: z.unknown().optional(),
       flips: z.array(z.strictObject({ sample: z.string(), before: z.string(), after: z.string() })).optional(),
       skipped: z.array(z.strictObject({ sample: z.string(), reason: z.string() })),
+      notes: z.array(noteSchema).optional(),
     }),
   },
   /** What runtimes and providers this machine has. */

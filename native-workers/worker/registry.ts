@@ -2,6 +2,8 @@
 import type { JobRegistry } from './serve.ts';
 
 export const REGISTRY: JobRegistry = {
+  evaluate: async () => (await import('./evaluate.ts')).evaluate,
+  'stage-evaluate': async () => (await import('./stage-evaluate.ts')).stageEvaluate,
   benchmark: async () => (await import('./benchmark.ts')).benchmark,
   'stage-benchmark': async () => (await import('./stage-benchmark.ts')).stageBenchmark,
   doctor: async () => (await import('./doctor.ts')).doctor,

@@ -1,0 +1,35 @@
+/** What a model is asked to do, and how its answer to one sample is read out of its outputs as the terms of metrics. */
+import type { Label } from '../../lib/batch.ts';
+import type { MetricSample, TaskName } from '../metric.ts';
+import type { BatchRows } from '../rows.ts';
+
+export interface Question {
+  /** Index of the sample in the batch. */
+  readonly index: number;
+  readonly sample: string;
+  readonly label: Label;
+  readonly inputs: BatchRows;
+}
+
+export interface Task {
+  readonly name: TaskName;
+  /** Classes that the model tells apart; null where there are none. */
+  readonly classes: number | null;
+  /** The answer in `outputs`. Throws `labels-invalid`, naming the sample, when its label cannot be one of this task. */
+  answer(outputs: BatchRows, question: Question): MetricSample;
+}
+
+/** What a task is chosen by: the first batch and what the original model made of it. */
+export interface FirstBatch {
+  readonly outputs: BatchRows;
+  readonly inputs: BatchRows;
+  readonly labels: readonly Label[];
+  /** By input: how many ids it may look up; see the data set's signature. */
+  readonly idLimits: Readonly<Record<string, number>>;
+}
+
+/** The task, or null when the outputs are not those of one. */
+export type TaskFinder = (first: FirstBatch) => Task | null;
+
+/** Dimensions of a row but those of size 1. */
+export const squeezed = (shape: readonly number[]): number[] => shape.filter((dim) => dim !== 1);
