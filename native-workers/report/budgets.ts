@@ -2,7 +2,7 @@
 import { type Budgets, budgetsSchema } from '../protocol/request.ts';
 import type { BudgetRow } from './document.ts';
 import type { ReportInput } from './input.ts';
-import { lossOf } from './metric.ts';
+import { lossOf, unitOfMetric } from './metric.ts';
 import { dataOf } from './outcome.ts';
 import type { Sections } from './sections/registry.ts';
 
@@ -24,7 +24,7 @@ export function buildBudgets(input: ReportInput, sections: Sections): BudgetRow[
   const p50 = dataOf(sections.latency)?.pairs[0]?.after.stats?.p50 ?? null;
   const file = dataOf(sections.size)?.after?.file ?? null;
   return [
-    ...row('maxDrop', loss.label, 'share', maxDrop === undefined ? undefined : maxDrop / 100, loss.share),
+    ...row('maxDrop', loss.label, loss.unit, maxDrop === undefined ? undefined : maxDrop / 100, loss.share),
     ...row('maxMs', 'Median latency', 'ms', maxMs, p50),
     ...row('maxMb', 'Size on disk', 'bytes', maxMb === undefined ? undefined : maxMb * 1e6, file),
   ];
@@ -35,12 +35,21 @@ function budgetsOf({ manifest }: ReportInput): Budgets {
   return parsed.success ? parsed.data : {};
 }
 
+interface Loss {
+  readonly label: string;
+  readonly unit: BudgetRow['unit'];
+  readonly share: number | null;
+}
+
 /** Of the first metric; without labels, of top-1 agreement: the share of answers that are not those of the original. */
-function lossFor(sections: Sections): { label: string; share: number | null } {
+function lossFor(sections: Sections): Loss {
   const metric = dataOf(sections.accuracy)?.metrics[0];
-  if (metric !== undefined) return { label: `Drop of ${metric.name}`, share: lossOf(metric) };
+  if (metric !== undefined) {
+    const unit = unitOfMetric(metric) === 'share' ? 'points' : 'share';
+    return { label: `Drop of ${metric.name}`, unit, share: lossOf(metric) };
+  }
   const agreement = dataOf(sections.fidelity)?.worst.top1Agreement ?? null;
-  return { label: 'Answers unlike the original', share: agreement === null ? null : 1 - agreement };
+  return { label: 'Answers unlike the original', unit: 'share', share: agreement === null ? null : 1 - agreement };
 }
 
 function statusOf(margin: number | null): BudgetRow['status'] {

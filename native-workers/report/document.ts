@@ -45,7 +45,7 @@ export type ComparisonRow = z.infer<typeof comparisonRowSchema>;
 export const budgetRowSchema = z.strictObject({
   id: z.enum(['maxDrop', 'maxMs', 'maxMb']),
   label: z.string(),
-  /** `share` for a drop (0.01 is one percentage point). */
+  /** A drop in `points`, or a `share` where the metric is no share itself. */
   unit: unitSchema,
   limit: z.number(),
   actual: z.number().nullable(),

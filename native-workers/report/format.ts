@@ -2,6 +2,11 @@
 import type { Cell, ComparisonRow } from './document.ts';
 import type { Unit } from './parts.ts';
 
+interface Range {
+  readonly low: number;
+  readonly high: number;
+}
+
 const MINUS = '\u2212';
 
 /** Three significant digits, but never fewer digits than the whole part has. */
@@ -45,20 +50,39 @@ export function formatShare(share: number): string {
 
 /** A difference of shares, in percentage points, with its sign. */
 export function formatPoints(delta: number): string {
-  return `${signed((delta * 100).toFixed(2))} points`;
+  return `${signedPoints(delta)} points`;
 }
 
-/** A change of a ratio in percent: 0.26 is −74 %. */
+/** A change of a ratio in percent: 0.26 is −74.0 %. */
 export function formatChange(ratio: number): string {
-  const percent = (ratio - 1) * 100;
-  const decimals = Math.abs(percent) < 10 ? 1 : 0;
-  return `${signed(percent.toFixed(decimals))} %`;
+  return `${signedPercent(ratio)} %`;
 }
 
-/** Plain numbers: five decimals for what is near 1 (a cosine), else three significant digits. */
+/** `−1.88 to +1.38 points`. */
+export function formatPointsRange(low: number, high: number): string {
+  return `${signedPoints(low)} to ${signedPoints(high)} points`;
+}
+
+/** `−66.2 to −65.4 %`. */
+export function formatChangeRange(low: number, high: number): string {
+  return `${signedPercent(low)} to ${signedPercent(high)} %`;
+}
+
+function signedPoints(delta: number): string {
+  return signed((delta * 100).toFixed(2));
+}
+
+function signedPercent(ratio: number): string {
+  const percent = (ratio - 1) * 100;
+  return signed(percent.toFixed(Math.abs(percent) < 100 ? 1 : 0));
+}
+
+/** Plain numbers: what is near 1 (a cosine) with two digits of its distance from 1, at least five; else three digits. */
 export function formatPlain(value: number): string {
-  if (Math.abs(value) >= 0.9 && Math.abs(value) <= 1) return value.toFixed(5).replace('-', MINUS);
-  return digits(value);
+  const distance = 1 - Math.abs(value);
+  if (distance < 0 || distance > 0.1) return digits(value);
+  const decimals = distance === 0 ? 5 : Math.min(12, Math.max(5, 1 - Math.floor(Math.log10(distance))));
+  return value.toFixed(decimals).replace('-', MINUS);
 }
 
 export function formatNumber(value: number, unit: Unit): string {
@@ -71,6 +95,8 @@ export function formatNumber(value: number, unit: Unit): string {
       return formatRatio(value);
     case 'share':
       return formatShare(value);
+    case 'points':
+      return `${(value * 100).toFixed(2).replace('-', MINUS)} points`;
     case 'dB':
       return `${digits(value)} dB`;
     case 'count':
@@ -92,16 +118,23 @@ export function formatCell(cell: Cell, unit: Unit): string {
   return cell.status === 'measured' ? formatNumber(cell.value, unit) : ABSENT[cell.status];
 }
 
+/** A difference in its unit, with its sign. */
+export function formatDelta(delta: number, unit: Unit): string {
+  return unit === 'share' ? formatPoints(delta) : signed(formatNumber(delta, unit).replace(MINUS, '-'));
+}
+
+/** The interval of a difference in its unit: `−1.88 to +1.38 points`. */
+export function formatDeltaRange({ low, high }: Range, unit: Unit): string {
+  return unit === 'share' ? formatPointsRange(low, high) : `${formatDelta(low, unit)} to ${formatDelta(high, unit)}`;
+}
+
 /** The change column of the before/after table, with its interval where there is one. */
 export function formatRowChange({ ratio, delta, interval, unit }: ComparisonRow): string {
-  if (ratio !== null) {
-    const range = interval === null ? '' : ` (${formatChange(interval.low)} to ${formatChange(interval.high)})`;
-    return formatChange(ratio) + range;
-  }
-  if (delta === null) return '';
-  const one = (value: number): string =>
-    unit === 'share' ? formatPoints(value) : signed(formatNumber(value, unit).replace(MINUS, '-'));
-  return one(delta) + (interval === null ? '' : ` (${one(interval.low)} to ${one(interval.high)})`);
+  if (ratio === null && delta === null) return '';
+  const change = ratio === null ? formatDelta(delta ?? 0, unit) : formatChange(ratio);
+  if (interval === null) return change;
+  const range = ratio === null ? formatDeltaRange(interval, unit) : formatChangeRange(interval.low, interval.high);
+  return `${change} (${range})`;
 }
 
 function signed(text: string): string {

@@ -1,6 +1,6 @@
 /** Why the optimised model is slower or faster: at most five causes, from the profile and from what the engine fused. */
 import type { Hint } from './document.ts';
-import { formatMs, plural } from './format.ts';
+import { formatMs, joinWords, plural } from './format.ts';
 import { dataOf } from './outcome.ts';
 import type { OperatorsSection } from './sections/operators.ts';
 import type { Sections } from './sections/registry.ts';
@@ -22,26 +22,74 @@ export function buildHints(sections: Sections): Hint[] {
   return [...(profile === null ? [] : profileHints(profile)), ...fusionHints(sections)].slice(0, MOST);
 }
 
+interface Family {
+  readonly name: string;
+  readonly before: readonly Kernel[];
+  readonly after: readonly Kernel[];
+  readonly delta: number;
+}
+interface Kernel {
+  readonly operator: string;
+  readonly nodes: number;
+}
+
 function profileHints({ rows, total }: OperatorsSection): Hint[] {
-  return rows
-    .filter((row) => Math.abs(row.delta) >= SMALLEST_SHARE * total.before)
+  return familiesOf(rows)
+    .filter(({ delta }) => Math.abs(delta) >= SMALLEST_SHARE * total.before)
     .sort((a, b) => Math.abs(b.delta) - Math.abs(a.delta))
-    .map((row): Hint => {
-      const direction = row.delta < 0 ? 'faster' : 'slower';
-      const change = formatMs(Math.abs(row.delta));
-      return { code: `operator-${direction}`, direction, message: sentenceOf(row, change), ms: row.delta };
+    .map((family): Hint => {
+      const direction = family.delta < 0 ? 'faster' : 'slower';
+      return { code: `operator-${direction}`, direction, message: sentenceOf(family), ms: family.delta };
     });
 }
 
-function sentenceOf({ operator, before, after, delta }: OperatorsSection['rows'][number], change: string): string {
-  const what = CONVERSIONS[operator];
-  const named = what === undefined ? operator : `${operator} (${what})`;
-  if (after === null)
-    return `${named}: gone, which saves ${change} a run (${plural(before?.nodes ?? 0, 'node')} before).`;
-  if (before === null) return `${named}: new, and takes ${change} a run in ${plural(after.nodes, 'node')}.`;
-  const nodes =
-    before.nodes === after.nodes ? plural(after.nodes, 'node') : `${before.nodes} nodes before, ${after.nodes} after`;
-  return `${named}: ${change} a run ${delta < 0 ? 'less' : 'more'} than before (${nodes}).`;
+/** Kernels that do the same work in another form, counted together: a Conv that became a QLinearConv is not gone. */
+function familiesOf(rows: OperatorsSection['rows']): Family[] {
+  const families = Map.groupBy(rows, (row) => familyOf(row.operator));
+  return [...families].map(([name, members]) => ({
+    name,
+    before: members.flatMap(({ operator, before }) => (before === null ? [] : [{ operator, nodes: before.nodes }])),
+    after: members.flatMap(({ operator, after }) => (after === null ? [] : [{ operator, nodes: after.nodes }])),
+    delta: members.reduce((sum, { delta }) => sum + delta, 0),
+  }));
+}
+
+/** ONNX Runtime's kernels that do the work of an ONNX operator in another form. `QLinear…` ones name theirs. */
+const FAMILIES: Readonly<Record<string, string>> = {
+  FusedConv: 'Conv',
+  NhwcFusedConv: 'Conv',
+  ConvInteger: 'Conv',
+  FusedMatMul: 'MatMul',
+  MatMulInteger: 'MatMul',
+  MatMulIntegerToFloat: 'MatMul',
+  DynamicQuantizeMatMul: 'MatMul',
+  MatMulNBits: 'MatMul',
+  FusedGemm: 'Gemm',
+  QGemm: 'Gemm',
+  QAttention: 'Attention',
+  DynamicQuantizeLSTM: 'LSTM',
+};
+
+function familyOf(operator: string): string {
+  const type = operator.slice(operator.lastIndexOf(':') + 1);
+  return FAMILIES[type] ?? type.replace(/^QLinear/, '');
+}
+
+function sentenceOf({ name, before, after, delta }: Family): string {
+  const what = CONVERSIONS[name];
+  const named = what === undefined ? name : `${name} (${what})`;
+  const change = formatMs(Math.abs(delta));
+  if (after.length === 0) return `${named}: gone, which saves ${change} a run (${listOf(before, name)} before).`;
+  if (before.length === 0) return `${named}: new, and takes ${change} a run in ${listOf(after, name)}.`;
+  const kernels = `${listOf(before, name)} before, ${listOf(after, name)} after`;
+  return `${named}: ${change} a run ${delta < 0 ? 'less' : 'more'} than before (${kernels}).`;
+}
+
+/** `52 nodes`, or with another kernel's name `52 QLinearConv and 1 node`. */
+function listOf(kernels: readonly Kernel[], family: string): string {
+  return joinWords(
+    kernels.map(({ operator, nodes }) => (operator === family ? plural(nodes, 'node') : `${nodes} ${operator}`)),
+  );
 }
 
 /** Missing fusions are causes too, also where nothing was profiled. */

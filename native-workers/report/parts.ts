@@ -12,8 +12,8 @@ export function outcomeSchema<Data extends z.ZodType>(data: Data) {
   ]);
 }
 
-/** Units of the numbers in a report. `ratio` is after/before; `share` is 0..1; `runs/s` counts runs of the model. */
-export const unitSchema = z.enum(['ms', 'bytes', 'ratio', 'share', 'dB', 'count', 'runs/s', '1']);
+/** Units of the numbers in a report. `ratio` is after/before; `share` is 0..1; `points` are a difference of shares (0.01 is one). */
+export const unitSchema = z.enum(['ms', 'bytes', 'ratio', 'share', 'points', 'dB', 'count', 'runs/s', '1']);
 export type Unit = z.infer<typeof unitSchema>;
 
 /** Statistics of run times: milliseconds, but `count` and `warmup` (runs) and `throughput` (runs a second). */

@@ -3,9 +3,11 @@ import type { BudgetRow, ReportDocument } from './document.ts';
 import {
   formatBytes,
   formatChange,
-  formatMs,
+  formatChangeRange,
+  formatDelta,
+  formatDeltaRange,
   formatNumber,
-  formatPoints,
+  formatPlain,
   formatRatio,
   formatShare,
   joinWords,
@@ -58,10 +60,10 @@ function speedOf({ latency }: Sections): Clause<VerdictOfReport['speed']> {
   }
   if (verdict === 'slower') {
     const range = `${formatRatio(low)} to ${formatRatio(high)}`;
-    return { answer: verdict, words: `is slower: a run takes ${formatRatio(value)} as long (${sure} ${range})` };
+    return { answer: verdict, words: `is slower, taking ${formatRatio(value)} as long (${sure} ${range}),` };
   }
   const more = moreRuns === undefined ? '' : `, about ${moreRuns} more runs of each would settle it`;
-  const range = `${formatChange(low)} to ${formatChange(high)}`;
+  const range = formatChangeRange(low, high);
   return { answer: verdict, words: `shows no proven difference in speed (${sure} of the time ${range}${more})` };
 }
 
@@ -87,9 +89,8 @@ function accuracyOf({ accuracy, fidelity }: Sections): Clause<VerdictOfReport['a
 function metricWords(metric: AccuracySection['metrics'][number]): string {
   const { name, before, after, delta, interval, judgement, samples } = metric;
   const unit = unitOfMetric(metric);
-  const change = (value: number): string => (unit === 'share' ? formatPoints(value) : formatNumber(value, unit));
   const values = `${name} ${formatNumber(before, unit)} before, ${formatNumber(after, unit)} after`;
-  const range = `${change(delta)}, 95 % interval ${change(interval.low)} to ${change(interval.high)}, ${samples} samples`;
+  const range = `${formatDelta(delta, unit)}, 95 % interval ${formatDeltaRange(interval, unit)}, ${samples} samples`;
   const meaning: Record<typeof judgement, string> = {
     better: 'a gain',
     worse: 'a loss',
@@ -105,7 +106,7 @@ function fidelityClause({ worst, inputs, samples }: FidelitySection): Clause<Ver
     return { answer: 'far', words: `its outputs hold ${worst.notFinite} values that are not finite, on ${on}` };
   }
   const parts = [
-    ...(worst.cosine === null ? [] : [`cosine ${worst.cosine.toFixed(5)}`]),
+    ...(worst.cosine === null ? [] : [`cosine ${formatPlain(worst.cosine)}`]),
     ...(worst.top1Agreement === null ? [] : [`same answer on ${formatShare(worst.top1Agreement)}`]),
   ];
   if (parts.length === 0) return { answer: 'not-measured', words: 'its outputs could not be compared' };
@@ -119,7 +120,9 @@ function budgetsOf(rows: readonly BudgetRow[]): Clause<VerdictOfReport['budgets'
   const missed = rows.filter((row) => row.status === 'missed');
   const unknown = rows.filter((row) => row.status === 'not-measured');
   if (missed.length > 0) {
-    const by = missed.map(({ label, margin, unit }) => `${label.toLowerCase()} by ${amount(-(margin ?? 0), unit)}`);
+    const by = missed.map(
+      ({ label, margin, unit }) => `${label.toLowerCase()} by ${formatNumber(-(margin ?? 0), unit)}`,
+    );
     return { answer: 'missed', words: `it misses the budget for ${joinWords(by)}` };
   }
   if (unknown.length > 0) {
@@ -127,9 +130,4 @@ function budgetsOf(rows: readonly BudgetRow[]): Clause<VerdictOfReport['budgets'
     return { answer: 'not-measured', words: `the budget for ${joinWords(labels)} could not be checked` };
   }
   return { answer: 'met', words: rows.length === 1 ? 'the budget is met' : `all ${rows.length} budgets are met` };
-}
-
-function amount(value: number, unit: BudgetRow['unit']): string {
-  if (unit === 'share') return formatPoints(value).slice(1);
-  return unit === 'ms' ? formatMs(value) : formatNumber(value, unit);
 }

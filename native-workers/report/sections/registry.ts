@@ -32,7 +32,8 @@ export const SECTIONS = {
 } as const;
 
 export type SectionId = keyof typeof SECTIONS;
-export type Sections = { [Id in SectionId]: Outcome<z.infer<(typeof SECTIONS)[Id]['schema']>> };
+export type SectionData<Id extends SectionId> = z.infer<(typeof SECTIONS)[Id]['schema']>;
+export type Sections = { [Id in SectionId]: Outcome<SectionData<Id>> };
 
 const entries = Object.entries(SECTIONS);
 

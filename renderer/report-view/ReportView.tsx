@@ -1,0 +1,63 @@
+/** A report on the screen: the same in the studio and in a saved file. Takes a ReportDocument and shows all of it. */
+import type { ReportDocument } from '../../native-workers/report/document.ts';
+import { BudgetTable, Comparison, Hints } from './comparison.tsx';
+import { SECTION_ORDER, SECTION_VIEWS, SectionById } from './sections/registry.tsx';
+import { Summary, Warnings } from './summary.tsx';
+
+export function ReportView({ report }: { readonly report: ReportDocument }) {
+  const { table, budgets, warnings, hints } = report;
+  return (
+    <article className="report">
+      <Summary report={report} />
+      <Warnings warnings={warnings} />
+      <div className="report-body">
+        <Contents hasBudgets={budgets.length > 0} hasHints={hints.length > 0} />
+        <div className="report-sections">
+          <section className="report-section" aria-labelledby="report-before-after">
+            <h2 id="report-before-after">Before and after</h2>
+            <Comparison rows={table} />
+          </section>
+          {budgets.length === 0 ? null : (
+            <section className="report-section" aria-labelledby="report-budgets">
+              <h2 id="report-budgets">Budgets</h2>
+              <BudgetTable rows={budgets} />
+            </section>
+          )}
+          {hints.length === 0 ? null : (
+            <section className="report-section" aria-labelledby="report-hints">
+              <h2 id="report-hints">Where the difference comes from</h2>
+              <Hints hints={hints} />
+            </section>
+          )}
+          {SECTION_ORDER.map((id) => (
+            <SectionById key={id} id={id} report={report} />
+          ))}
+          <p className="report-meta report-digest">
+            Report digest <code className="report-hash">{report.digest}</code>. Check it with <code>hone verify</code>,
+            which computes every number again from the raw samples in this file.
+          </p>
+        </div>
+      </div>
+    </article>
+  );
+}
+
+function Contents({ hasBudgets, hasHints }: { readonly hasBudgets: boolean; readonly hasHints: boolean }) {
+  const links = [
+    { id: 'before-after', title: 'Before and after' },
+    ...(hasBudgets ? [{ id: 'budgets', title: 'Budgets' }] : []),
+    ...(hasHints ? [{ id: 'hints', title: 'Where the difference comes from' }] : []),
+    ...SECTION_ORDER.map((id) => ({ id, title: SECTION_VIEWS[id].title })),
+  ];
+  return (
+    <nav className="report-contents" aria-label="Sections of the report">
+      <ul>
+        {links.map(({ id, title }) => (
+          <li key={id}>
+            <a href={`#report-${id}`}>{title}</a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}

@@ -1,0 +1,116 @@
+import {
+  formatCount,
+  formatDelta,
+  formatDeltaRange,
+  formatNumber,
+  formatPlain,
+  plural,
+} from '../../../native-workers/report/format.ts';
+import { unitOfMetric } from '../../../native-workers/report/metric.ts';
+import type { AccuracySection } from '../../../native-workers/report/sections/accuracy.ts';
+import { DataTable, Details, JudgementPill, Name, Pill } from '../parts.tsx';
+import type { SectionProps, SectionView } from '../section-view.tsx';
+
+export const accuracyView: SectionView<'accuracy'> = { title: 'Accuracy', View: Accuracy };
+
+function Accuracy({ data }: SectionProps<'accuracy'>) {
+  const { dataset } = data;
+  return (
+    <>
+      {dataset === null ? null : (
+        <p>
+          On <Name text={dataset.name} /> ({plural(dataset.samples, 'sample')}, {dataset.kind}), the same samples for
+          both models.
+        </p>
+      )}
+      <DataTable
+        caption="Metrics"
+        quiet
+        columns={[
+          { label: 'Metric' },
+          { label: 'Before (95 % interval)', numeric: true },
+          { label: 'After (95 % interval)', numeric: true },
+          { label: 'Change (95 % interval)', numeric: true },
+          { label: 'Paired test' },
+          { label: 'Judgement' },
+        ]}
+        rows={data.metrics.map((metric) => ({ id: metric.name, cells: metricCells(metric) }))}
+      />
+      <Flips flips={data.flips} />
+      {data.skipped.length === 0 ? null : (
+        <Details summary={`${plural(data.skipped.length, 'sample')} could not be read`}>
+          <DataTable
+            caption="Samples left out"
+            columns={[{ label: 'Sample' }, { label: 'Why' }]}
+            rows={data.skipped.map(({ sample, reason }) => ({
+              id: sample,
+              cells: [<Name key="sample" text={sample} />, <Name key="reason" text={reason} />],
+            }))}
+          />
+        </Details>
+      )}
+    </>
+  );
+}
+
+function metricCells(metric: AccuracySection['metrics'][number]) {
+  const unit = unitOfMetric(metric);
+  const value = (number: number): string => formatNumber(number, unit);
+  const { before, after, intervalBefore, intervalAfter, delta, interval, p, test } = metric;
+  return [
+    <Name key="name" text={metric.name} />,
+    `${value(before)} (${value(intervalBefore.low)} to ${value(intervalBefore.high)})`,
+    `${value(after)} (${value(intervalAfter.low)} to ${value(intervalAfter.high)})`,
+    `${formatDelta(delta, unit)} (${formatDeltaRange(interval, unit)})`,
+    test === null ? 'none' : `${test}${p === null ? '' : `, p = ${p < 0.0001 ? '< 0.0001' : formatPlain(p)}`}`,
+    <JudgementPill key="judgement" judgement={metric.judgement} />,
+  ];
+}
+
+const KINDS = {
+  broken: { tone: 'worse', word: 'broken' },
+  fixed: { tone: 'better', word: 'fixed' },
+  changed: { tone: 'neutral', word: 'changed' },
+} as const;
+
+function Flips({ flips }: { readonly flips: AccuracySection['flips'] }) {
+  const total = flips.broken + flips.fixed + flips.changed;
+  if (flips.compared === 0) return null;
+  if (total === 0) return <p>No sample changed its answer, of {formatCount(flips.compared)} compared.</p>;
+  const more = total - flips.rows.length;
+  return (
+    <>
+      <h3>Samples whose answer changed</h3>
+      <p>
+        {formatCount(flips.broken)} right before and wrong now, {formatCount(flips.fixed)} wrong before and right now,{' '}
+        {formatCount(flips.changed)} changed otherwise, of {formatCount(flips.compared)} compared.
+        {more > 0 ? ` The first ${flips.rows.length} are listed.` : ''}
+      </p>
+      <div className="report-tall">
+        <DataTable
+          caption="Samples whose answer changed"
+          quiet
+          columns={[
+            { label: 'Sample' },
+            { label: 'What happened' },
+            { label: 'Label' },
+            { label: 'Before' },
+            { label: 'After' },
+          ]}
+          rows={flips.rows.map((flip) => ({
+            id: flip.sample,
+            cells: [
+              <Name key="sample" text={flip.sample} />,
+              <Pill key="kind" tone={KINDS[flip.kind].tone}>
+                {KINDS[flip.kind].word}
+              </Pill>,
+              flip.label === null ? 'no label' : <Name key="label" text={flip.label} />,
+              <Name key="before" text={flip.before} />,
+              <Name key="after" text={flip.after} />,
+            ],
+          }))}
+        />
+      </div>
+    </>
+  );
+}
