@@ -17,6 +17,7 @@ import { runsCommand } from './commands/runs.ts';
 import { serveCommand } from './commands/serve.ts';
 import { showCommand } from './commands/show.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { endOnInterrupt } from './interrupt.ts';
 
 /** In the order of the help. */
 const COMMANDS = [
@@ -51,14 +52,7 @@ async function main(args: readonly string[]): Promise<void> {
   for (const command of COMMANDS) program.addCommand(command(cli));
   for (const command of LATER) program.addCommand(command(cli), { hidden: true });
 
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      // Job processes end by themselves when this one is gone.
-      if (cli.interrupted) process.exit(exitCodeOf('cancelled'));
-      process.stderr.write('\nStopping. Interrupt again to end at once.\n');
-      cli.interrupt();
-    });
-  }
+  endOnInterrupt(cli);
   // The reader of our output may go first: `hone runs | head`.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit();

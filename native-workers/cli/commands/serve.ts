@@ -52,7 +52,8 @@ function interrupted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function port(text: string): number {
+/** For commander. */
+export function port(text: string): number {
   const value = positiveInteger(text);
   if (value > 65_535) throw new InvalidArgumentError('It must be a port, 1 to 65535.');
   return value;
