@@ -1,7 +1,7 @@
 /** The run that the user is preparing: the model, the recipe, the data and what is measured. Nothing of it is saved until it runs. */
 import { create } from 'zustand';
 import { type ErrorData, toHoneError } from '../../native-workers/protocol/errors.ts';
-import type { InspectFacts, Manifest } from '../../native-workers/protocol/facts.ts';
+import type { InspectFacts } from '../../native-workers/protocol/facts.ts';
 import type { Recipe } from '../../native-workers/protocol/recipe.ts';
 import type { Grant } from '../../native-workers/protocol/studio.ts';
 import type { RawValue } from './option-values.ts';
@@ -69,10 +69,27 @@ export function takeRecipe(recipe: Recipe): string | null {
   return null;
 }
 
-/** The recipe and seed of an earlier run; its data has to be chosen again, since only its path is known. */
-export function takeRecipeOfRun(manifest: Manifest): string | null {
-  useDraft.setState(({ form }) => ({ form: { ...form, seed: String(manifest.seed) } }));
-  return takeRecipe(manifest.recipe);
+/**
+ * Prepares another run like an earlier one: its recipe, seed, model and data, as far as the files are still there.
+ * Returns what is wrong with the recipe, or null.
+ */
+export async function repeatRun(id: string): Promise<string | null> {
+  const [manifest, grants] = await Promise.all([
+    studio().call('runs.manifest', { id }),
+    studio().call('runs.grants', { id }),
+  ]);
+  const problem = takeRecipe(manifest.recipe);
+  if (problem !== null) return problem;
+  useDraft.setState(({ form }) => ({
+    form: {
+      ...form,
+      seed: String(manifest.seed),
+      calibration: grants.calibration ?? form.calibration,
+      evaluation: grants.evaluation ?? form.evaluation,
+    },
+  }));
+  if (grants.model !== null) await takeModel(grants.model);
+  return null;
 }
 
 export function addStep(id: string): void {

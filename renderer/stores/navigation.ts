@@ -54,7 +54,18 @@ export function navigate(route: Route): void {
 export function startNavigation(): void {
   const follow = (): void => useRoute.setState({ route: parseRoute(window.location.hash) });
   window.addEventListener('hashchange', follow);
+  document.addEventListener('click', followAnchor);
   follow();
+}
+
+/** A link to a place within the page (a section of a report) scrolls there, and leaves the route in the address bar. */
+function followAnchor(event: MouseEvent): void {
+  const link = event.target instanceof Element ? event.target.closest('a[href^="#"]') : null;
+  const place = link?.getAttribute('href')?.slice(1) ?? '';
+  if (place === '' || place.startsWith('/')) return;
+  event.preventDefault();
+  const target = document.getElementById(place);
+  target?.scrollIntoView({ block: 'start' });
 }
 
 function decode(part: string): string {

@@ -1,0 +1,122 @@
+/** The data: what quantizers measure on, what the accuracy is proved on, and how samples become inputs. */
+import { ChevronRight } from 'lucide-react';
+import { useState } from 'react';
+import { setField, useDraft } from '../../stores/draft.ts';
+import type { Problems } from '../../stores/recipe-form.ts';
+import { DATA } from '../../text/new-run.ts';
+import { ChoiceField, TextField } from '../../widgets/fields.tsx';
+import { GrantField } from './grant-field.tsx';
+
+/** The fields of preprocessing, to tell how many are set. */
+const PREPROCESS = [
+  'height',
+  'width',
+  'resize',
+  'crop',
+  'color',
+  'layout',
+  'scale',
+  'mean',
+  'std',
+  'tokenizer',
+  'maxLength',
+  'sampleRate',
+] as const;
+
+export function DataPanel({ problems }: { readonly problems: Problems }) {
+  const form = useDraft((draft) => draft.form);
+  const [open, setOpen] = useState(false);
+  const set = PREPROCESS.filter((name) => form[name] !== null && form[name] !== '').length;
+  const shown = open || PREPROCESS.some((name) => problems[name] !== undefined);
+  return (
+    <section className="pane" aria-labelledby="data">
+      <h2 className="pane-title" id="data">
+        {DATA.title}
+      </h2>
+      <div className="pane-form">
+        <GrantField
+          label={DATA.evaluation}
+          hint={DATA.evaluationHint}
+          value={form.evaluation}
+          onChange={(grant) => setField('evaluation', grant)}
+        />
+        <GrantField
+          label={DATA.calibration}
+          hint={DATA.calibrationHint}
+          value={form.calibration}
+          onChange={(grant) => setField('calibration', grant)}
+        />
+        <div className="field-pair">
+          <TextField
+            label={DATA.samples}
+            placeholder={DATA.samplesHint}
+            numeric
+            value={form.samples}
+            problem={problems['samples']}
+            onChange={(value) => setField('samples', value)}
+          />
+          <TextField
+            label={DATA.seed}
+            numeric
+            value={form.seed}
+            problem={problems['seed']}
+            onChange={(value) => setField('seed', value)}
+          />
+        </div>
+        <button type="button" className="disclosure" aria-expanded={shown} onClick={() => setOpen(!shown)}>
+          <ChevronRight className="icon disclosure-chevron" aria-hidden />
+          {DATA.preprocess}
+          <span className="pane-detail">{DATA.preprocessCount(set)}</span>
+        </button>
+        {shown ? <PreprocessForm problems={problems} /> : null}
+      </div>
+    </section>
+  );
+}
+
+function PreprocessForm({ problems }: { readonly problems: Problems }) {
+  const form = useDraft((draft) => draft.form);
+  const text = (name: 'height' | 'width' | 'crop' | 'scale' | 'mean' | 'std' | 'maxLength' | 'sampleRate') => ({
+    value: form[name],
+    problem: problems[name],
+    placeholder: DATA.fromModel,
+    onChange: (value: string) => setField(name, value),
+  });
+  const choice = (name: 'resize' | 'color' | 'layout', words: Readonly<Record<string, string>>) => ({
+    value: form[name],
+    choices: [
+      { value: '', label: DATA.fromModel },
+      ...Object.entries(words).map(([value, label]) => ({ value, label })),
+    ],
+    onChange: (value: string) => setField(name, value),
+  });
+  return (
+    <div className="preprocess">
+      <p className="field-hint">{DATA.preprocessHint}</p>
+      <div className="field-pair">
+        <TextField label={DATA.height} numeric {...text('height')} />
+        <TextField label={DATA.width} numeric {...text('width')} />
+        <ChoiceField label={DATA.resize} {...choice('resize', DATA.resizes)} />
+        <TextField label={DATA.crop} {...text('crop')} hint={DATA.cropHint} />
+        <ChoiceField label={DATA.color} {...choice('color', DATA.colors)} />
+        <ChoiceField label={DATA.layout} {...choice('layout', DATA.layouts)} />
+      </div>
+      <TextField label={DATA.scale} numeric {...text('scale')} hint={DATA.scaleHint} />
+      <div className="field-pair">
+        <TextField label={DATA.mean} {...text('mean')} hint={DATA.channelsHint} />
+        <TextField label={DATA.std} {...text('std')} />
+      </div>
+      <GrantField
+        label={DATA.tokenizer}
+        hint={DATA.tokenizerHint}
+        value={form.tokenizer}
+        filesOnly
+        onChange={(grant) => setField('tokenizer', grant)}
+      />
+      <div className="field-pair">
+        <TextField label={DATA.maxLength} numeric unit={DATA.tokens} {...text('maxLength')} />
+        <TextField label={DATA.sampleRate} numeric unit={DATA.hertz} {...text('sampleRate')} />
+      </div>
+    </div>
+  );
+}

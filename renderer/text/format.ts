@@ -1,0 +1,132 @@
+/** Numbers as the screens write them: tabular, with a unit, and never more digits than they are worth. */
+import type { Unit } from '../../native-workers/report/parts.ts';
+
+const MISSING = '–';
+
+/** Sizes in powers of ten, as disks and app stores count: `1.64 MB`. */
+export function formatBytes(bytes: number | null): string {
+  if (bytes === null) return MISSING;
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? String(value) : value.toPrecision(3)} ${units[unit]}`;
+}
+
+/** `0.412 ms`, `12.4 ms`, `1.24 s`. */
+export function formatMs(ms: number | null): string {
+  if (ms === null) return MISSING;
+  if (ms >= 1000) return `${(ms / 1000).toPrecision(3)} s`;
+  return `${ms >= 100 ? ms.toFixed(0) : ms.toPrecision(3)} ms`;
+}
+
+/** Time that passes: `8 s`, `2:07 min`, `1:02:07 h`. */
+export function formatElapsed(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  const two = (value: number): string => String(value).padStart(2, '0');
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}:${two(seconds % 60)} min`;
+  return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)} h`;
+}
+
+const COUNT = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
+/** `12,345`. */
+export function formatCount(count: number | null): string {
+  return count === null ? MISSING : COUNT.format(count);
+}
+
+/** `409.6 k`, `1.23 M`, `7.2 G`: for parameters and multiply-accumulates. */
+export function formatShort(count: number | null): string {
+  if (count === null) return MISSING;
+  const units = ['', 'k', 'M', 'G', 'T', 'P'];
+  let value = count;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return unit === 0 ? COUNT.format(value) : `${value.toPrecision(3)} ${units[unit]}`;
+}
+
+/** after/before as a factor: `0.27×`. */
+export function formatRatio(ratio: number | null): string {
+  return ratio === null ? MISSING : `${ratio.toFixed(ratio >= 10 ? 1 : 2)}×`;
+}
+
+/** A difference of shares in percentage points, always with its sign: `−0.42 pp`. */
+export function formatPoints(share: number | null): string {
+  return share === null ? MISSING : `${signed(share * 100, 2)} pp`;
+}
+
+export function signed(value: number, digits: number): string {
+  const text = Math.abs(value).toFixed(digits);
+  if (Number(text) === 0) return `±${text}`;
+  return `${value < 0 ? '−' : '+'}${text}`;
+}
+
+/** `97.2 %`. */
+export function formatShare(share: number | null, digits = 1): string {
+  return share === null ? MISSING : `${(share * 100).toFixed(digits)} %`;
+}
+
+const TIME = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+const YEAR = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+/** `today 14:05`, `12 Nov 14:05`, `12 Nov 2025`; `now` in milliseconds since 1970. */
+export function formatWhen(iso: string, now: number): string {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return iso;
+  const today = new Date(now);
+  if (date.toDateString() === today.toDateString()) return `today ${TIME.format(date)}`;
+  if (date.getFullYear() === today.getFullYear()) return `${DAY.format(date)} ${TIME.format(date)}`;
+  return YEAR.format(date);
+}
+
+export function formatClock(time: number): string {
+  return CLOCK.format(time);
+}
+
+export function formatShape(shape: readonly (number | string | null)[]): string {
+  return shape.length === 0 ? 'scalar' : shape.map((dim) => dim ?? '?').join(' × ');
+}
+
+/** A number of a report in its unit. */
+export function formatUnit(value: number, unit: Unit): string {
+  switch (unit) {
+    case 'ms':
+      return formatMs(value);
+    case 'bytes':
+      return formatBytes(value);
+    case 'ratio':
+      return formatRatio(value);
+    case 'share':
+      return formatShare(value, 2);
+    case 'points':
+      return formatPoints(value);
+    case 'dB':
+      return `${value.toFixed(1)} dB`;
+    case 'count':
+      return formatCount(value);
+    case 'runs/s':
+      return `${value.toPrecision(3)} runs/s`;
+    case '1':
+      return value.toPrecision(4);
+  }
+}
+
+/** A difference of two such numbers, with its sign. */
+export function formatUnitDelta(value: number, unit: Unit): string {
+  if (unit === 'share' || unit === 'points') return formatPoints(value);
+  return `${value < 0 ? '−' : '+'}${formatUnit(Math.abs(value), unit)}`;
+}
+
+/** `1 pass`, `3 passes`. */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}

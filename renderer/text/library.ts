@@ -1,0 +1,63 @@
+/** Words of the library: the list of runs and the first screen of a new user. */
+export const LIBRARY = {
+  title: 'Library',
+  search: 'Search runs',
+  searchHint: 'Model, recipe or status',
+  chooseModel: 'Choose a model',
+  openReport: 'Open a report',
+  path: 'Path on the engine’s machine',
+  pathHint: '/models/resnet50.onnx',
+  openPath: 'Open',
+  empty: {
+    title: 'Drop a model here to begin',
+    lead: 'An .onnx file, or a model with its weights file beside it. The model stays on this machine.',
+    steps: [
+      {
+        title: 'Look at it',
+        text: 'Hone reads the structure without loading the weights: inputs, operators, precision, and where the bytes are.',
+      },
+      {
+        title: 'Choose what to do',
+        text: 'A preset, or a recipe of passes with their options. Add labelled data and the accuracy is proved on it.',
+      },
+      {
+        title: 'See what it did',
+        text: 'Before and after are measured in turn on this machine. The report keeps the raw samples, so that others can check it.',
+      },
+    ],
+  },
+  nothingFound: (search: string) => `No run matches “${search}”.`,
+  clearSearch: 'Clear the search',
+  loading: 'Reading the library',
+  dropHint: 'Drop a model anywhere in the window, or',
+  columns: {
+    model: 'Model',
+    recipe: 'Recipe',
+    status: 'Status',
+    size: 'Size',
+    latency: 'Latency p50',
+    accuracy: 'Accuracy',
+    created: 'Started',
+    actions: 'Actions',
+    select: 'Select',
+  },
+  count: (shown: number, running: number) =>
+    `${shown} ${shown === 1 ? 'run' : 'runs'}${running === 0 ? '' : `, ${running} running`}`,
+  select: (title: string) => `Select ${title}`,
+  selected: (count: number) => `${count} selected`,
+  actions: (title: string) => `Actions for ${title}`,
+  open: 'Open',
+  again: 'Use its recipe again',
+  comparePrevious: 'Compare with the previous run',
+  compare: 'Compare',
+  compareHint: 'Select two runs to compare them.',
+  compareOther: 'These two runs are of different models.',
+  noPrevious: 'No earlier run of the same model is finished.',
+  delete: 'Delete',
+  deleteTitle: (title: string) => `Delete ${title}?`,
+  deleteText:
+    'The run folder goes, with its optimised model, its measurements and its report. The source model is not touched. This cannot be undone.',
+  deleted: (title: string) => `Deleted ${title}.`,
+  recipeReady: (name: string) => `The recipe ${name} is ready to run again.`,
+  recipeTaken: (name: string) => `The recipe ${name} is ready. Choose a model for it.`,
+} as const;

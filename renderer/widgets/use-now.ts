@@ -1,0 +1,14 @@
+/** The time, for a clock on the screen; it stands still while nobody needs it. */
+import { useEffect, useState } from 'react';
+
+/** Milliseconds since 1970, every second while `ticking`. */
+export function useNow(ticking: boolean): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    if (!ticking) return;
+    setNow(Date.now());
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, [ticking]);
+  return now;
+}
