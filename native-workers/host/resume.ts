@@ -2,11 +2,12 @@
  * What must hold before a run goes on: something is left to do, the finished files are what their stages wrote, and the source
  * model is the one that the run began with.
  */
-import { rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { temporaryPathFor } from '../lib/atomic-file.ts';
-import { hashFile } from '../lib/hash-file.ts';
+import { hashFile, hashFiles } from '../lib/hash-file.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { Manifest, ModelFile, StageName } from '../protocol/facts.ts';
 import { type RunRequest, runRequestSchema } from '../protocol/request.ts';
@@ -53,11 +54,17 @@ async function checkFiles(folder: string, manifest: Manifest): Promise<void> {
     if (found.sha256 !== row.sha256) throw corrupt(`${row.file} is not what the ${row.name} stage wrote.`, file);
   }
   for (const model of manifest.models) {
-    if (model.parent === null) continue;
-    const file = resolve(folder, model.path);
-    const found = await stat(file).catch(() => null);
-    if (found === null) throw corrupt(`The model ${model.path} is gone.`, file);
+    if (model.parent !== null) await checkModel(folder, model);
   }
+}
+
+async function checkModel(folder: string, model: ModelFile): Promise<void> {
+  const file = resolve(folder, model.path);
+  if (!existsSync(file)) throw corrupt(`The model ${model.path} is gone.`, file);
+  // Packages for other runtimes are made again where it matters; what later stages read is ONNX with its weights beside it.
+  if (!file.endsWith('.onnx')) return;
+  const { sha256 } = await hashFiles([file, `${file}.data`].filter((path) => existsSync(path)));
+  if (sha256 !== model.sha256) throw corrupt(`${model.path} is not the model that the run made.`, file);
 }
 
 function corrupt(message: string, file: string): HoneError {

@@ -194,11 +194,13 @@ describe('resume', () => {
     });
   });
 
-  it('refuses a finished model that is gone', async () => {
+  it('refuses a finished model that has changed, and one that is gone', async () => {
     const { workspace, request, order } = testRun();
     order({ evaluate: 'abort' });
     const run = await workspace.startRun(request);
     await run.done;
+    writeFileSync(join(run.folder, 'optimized.onnx'), 'optimized weights, and more');
+    await expect(workspace.resumeRun(run.id)).rejects.toMatchObject({ code: 'run-corrupt' });
     rmSync(join(run.folder, 'optimized.onnx'));
     await expect(workspace.resumeRun(run.id)).rejects.toMatchObject({ code: 'run-corrupt' });
   });
