@@ -2,7 +2,6 @@
  * Builds everything into `dist/`: the renderer, the report view, Electron's main and preload, the worker and the command line.
  * `node build.ts renderer report-view` builds some of it; `--watch` builds the renderer again at every change.
  */
-import { existsSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join } from 'node:path';
 import { build, type InlineConfig } from 'vite';
@@ -92,12 +91,14 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 for (const name of asked.length > 0 ? asked : Object.keys(OUTPUTS)) {
-  for (const config of OUTPUTS[name] ?? []) {
-    await build({
-      logLevel: 'warn',
-      ...config,
-      build: { ...config.build, ...(watch && name === 'renderer' ? { watch: {} } : {}) },
-    });
+  try {
+    for (const config of OUTPUTS[name] ?? []) {
+      const watched = watch && name === 'renderer' ? { watch: {} } : {};
+      await build({ logLevel: 'warn', ...config, build: { ...config.build, ...watched } });
+    }
+  } catch (thrown) {
+    process.stderr.write(`${name} could not be built:\n${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+    process.exit(1);
   }
-  process.stderr.write(`built ${name}${existsSync(join(ROOT, 'dist', name)) ? '' : ' (nothing)'}\n`);
+  process.stderr.write(`built ${name}\n`);
 }

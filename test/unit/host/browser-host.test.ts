@@ -12,6 +12,9 @@ import { HoneError } from '../../../native-workers/protocol/errors.ts';
 import type { StudioEvent } from '../../../native-workers/protocol/studio.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
 
+/** The machine may be busy. */
+const PATIENT = { timeout: 20_000 };
+
 interface FakeStudio extends StudioService {
   emit(event: StudioEvent): void;
   readonly listeners: Set<(event: StudioEvent) => void>;
@@ -271,7 +274,7 @@ describe('upload', () => {
       });
       socket.on('close', () => done());
     });
-    await expect.poll(() => readdirSync(join(started.inbox, DROP))).toEqual([]);
+    await expect.poll(() => readdirSync(join(started.inbox, DROP)), PATIENT).toEqual([]);
   });
 
   it.each([
@@ -315,7 +318,7 @@ describe('socket', () => {
     socket.send(JSON.stringify({ id: 1, method: 'hello', params: {} }));
     socket.send(JSON.stringify({ id: 2, method: 'bad', params: {} }));
     await expect
-      .poll(() => messages)
+      .poll(() => messages, PATIENT)
       .toEqual([
         { id: 1, ok: true, result: { method: 'hello' } },
         {
@@ -346,14 +349,14 @@ describe('socket', () => {
     expect(await closed).toBe(1009);
     const after = await open(started);
     after.socket.send(JSON.stringify({ id: 3, method: 'hello', params: {} }));
-    await expect.poll(() => after.messages.length).toBe(1);
-    await expect.poll(() => started.studio.listeners.size).toBe(1);
+    await expect.poll(() => after.messages.length, PATIENT).toBe(1);
+    await expect.poll(() => started.studio.listeners.size, PATIENT).toBe(1);
   });
 
   it('gives events to every page, and only the latest progress', async () => {
     const started = await start();
     const pages = await Promise.all([open(started), open(started)]);
-    await expect.poll(() => started.studio.listeners.size).toBe(2);
+    await expect.poll(() => started.studio.listeners.size, PATIENT).toBe(2);
     for (let done = 0; done <= 1000; done++) {
       const progress = { phase: 'weights', done, total: 1000 };
       started.studio.emit({ type: 'progress', run: 'r', stage: 'optimize', progress });
@@ -362,7 +365,7 @@ describe('socket', () => {
       started.studio.emit({ type: 'log', run: 'r', level: 'info', message: String(line) });
     }
     for (const { messages } of pages) {
-      await expect.poll(() => messages.length).toBe(101);
+      await expect.poll(() => messages.length, PATIENT).toBe(101);
       const logged = messages.filter((message) => (message as StudioEvent).type === 'log');
       expect(logged).toHaveLength(100);
       expect(messages.at(-1)).toMatchObject({ type: 'progress', progress: { done: 1000 } });
@@ -383,7 +386,7 @@ describe('socket', () => {
     const { socket, messages } = await open(started);
     const filler = 'x'.repeat(10_000);
     for (let id = 0; id < 500; id++) socket.send(JSON.stringify({ id, method: 'hello', params: { filler } }));
-    await expect.poll(() => messages.length, { timeout: 20_000 }).toBe(500);
+    await expect.poll(() => messages.length, PATIENT).toBe(500);
     expect(most).toBeLessThan(200);
   });
 
