@@ -4,6 +4,8 @@
  */
 import type { z } from 'zod';
 import type { Model } from '../graph/model.ts';
+import type { ValueType } from '../graph/types.ts';
+import type { Value } from '../graph/value.ts';
 import type { Engine, Feeds, Session, SessionOptions } from '../lib/engine.ts';
 import type { Random } from '../lib/random.ts';
 
@@ -55,9 +57,16 @@ export interface PassContext {
   readonly engine: Engine;
   /** Opens the model as it is now, through a copy in `scratch` that lives until the session is released. */
   open(model: Model, options?: SessionOptions): Promise<Session>;
+  /**
+   * The types of the values of the model and its subgraphs, as far as they are declared or the engine can infer them. The
+   * values themselves keep what the file declares.
+   */
+  types(model: Model): Promise<ReadonlyMap<Value, ValueType>>;
   /** Present when the pass says it needs 'calibration'; other passes use it when it is there. */
   readonly calibration: CalibrationData | null;
   readonly random: Random;
+  /** Ids of the passes of this recipe that changed the model before. */
+  readonly earlier: readonly string[];
   /** An empty folder that lives as long as the job: for models given to the engine by path, and for spilled tensors. */
   readonly scratch: string;
   /**

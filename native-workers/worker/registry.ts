@@ -4,6 +4,7 @@ import type { JobRegistry } from './serve.ts';
 export const REGISTRY: JobRegistry = {
   inspect: async () => (await import('./inspect.ts')).inspect,
   'stage-inspect': async () => (await import('./stage-inspect.ts')).stageInspect,
+  'stage-optimize': async () => (await import('./stage-optimize.ts')).stageOptimize,
   evaluate: async () => (await import('./evaluate.ts')).evaluate,
   'stage-evaluate': async () => (await import('./stage-evaluate.ts')).stageEvaluate,
   benchmark: async () => (await import('./benchmark.ts')).benchmark,
