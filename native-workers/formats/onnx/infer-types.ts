@@ -1,9 +1,9 @@
 /**
- * Types of the values inside a model, from the engine's own inference instead of a second copy of ONNX's rules: a session that
- * is opened without optimisation and saved carries the type of every value. What the engine is given has no weights: large
- * initializers become inputs of their type, so that a model of any size is a small one here.
+ * Types of the values inside a model, from the engine's own inference instead of a second copy of ONNX's rules. The engine tells
+ * the types of a graph's outputs when it opens it, so it is given a copy in which every value is an output. That copy has no
+ * weights: large initializers become inputs of their type, so that a model of any size is a small one here.
  */
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cloneModel } from '../../graph/clone.ts';
 import type { Graph } from '../../graph/graph.ts';
@@ -12,7 +12,7 @@ import { staticShape, type TensorType, tensorType, type ValueType } from '../../
 import type { Value } from '../../graph/value.ts';
 import type { Engine } from '../../lib/engine.ts';
 import { HoneError } from '../../protocol/errors.ts';
-import { readOnnx } from './read.ts';
+import { readOnnxBytes } from './read.ts';
 import { onnxBytes, onnxSize } from './write.ts';
 
 /** Initializers up to here are kept: shapes, axes and such decide types. */
@@ -21,14 +21,18 @@ const KEPT = 16 << 10;
 const LARGEST = 64 << 20;
 
 export interface InferOptions {
-  /** 'ones' takes every symbolic or unknown dimension of the inputs as 1, so that shapes come out as numbers. Default 'keep'. */
+  /**
+   * 'ones' takes every symbolic or unknown dimension of the inputs as 1 and folds what is computed from shapes alone, so that
+   * shapes come out as numbers; the model that comes back is then a simplified one. Default 'keep'.
+   */
   readonly symbols?: 'keep' | 'ones';
 }
 
-/** A model as the engine sees it: functions inlined, every value with what the engine found out. Has no weights. */
+/** A model with what the engine found out of its values. */
 export interface InferredModel {
+  /** The model without its weights, its functions inlined; simplified with 'ones', which changes no multiply-accumulates. */
   readonly model: Model;
-  /** Types by name of the value, of the graph and its subgraphs. */
+  /** Types by name of the value. Values inside subgraphs have the types that the file recorded, if any. */
   readonly types: ReadonlyMap<string, ValueType>;
 }
 
@@ -43,15 +47,39 @@ export async function inferTypes(
   options: InferOptions = {},
 ): Promise<InferredModel> {
   const weightless = withoutWeights(model, options.symbols ?? 'keep');
-  if (onnxSize(weightless) > LARGEST) {
+  const plain = await plainModel(weightless, engine, scratch, options.symbols ?? 'keep');
+  const { graph } = plain;
+  const interfaceOutputs = [...graph.outputs];
+  const known = new Set(graph.outputs);
+  for (const node of graph.nodes) {
+    for (const output of node.outputs) if (output !== null && !known.has(output)) graph.outputs.push(output);
+  }
+  const session = await engine.open(sized(plain), { optimization: 'disabled' });
+  await session.release();
+  graph.outputs.splice(0, graph.outputs.length, ...interfaceOutputs);
+  const types = new Map<string, ValueType>();
+  for (const value of graph.values()) if (value.type !== null) types.set(value.name, value.type);
+  for (const { name, type } of session.outputs) types.set(name, type);
+  for (const value of graph.values()) value.type = types.get(value.name) ?? value.type;
+  return { model: plain, types };
+}
+
+function sized(model: Model): Uint8Array {
+  if (onnxSize(model) > LARGEST) {
     throw new HoneError('tensor-too-large', 'The structure of the model is too large to infer its types.');
   }
-  const path = join(scratch, `types-${process.pid}-${++files}.onnx`);
+  return onnxBytes(model);
+}
+
+/** Replaces calls of functions by their bodies, and folds shapes that are numbers: the engine does both when it opens a model. */
+async function plainModel(model: Model, engine: Engine, scratch: string, symbols: 'keep' | 'ones'): Promise<Model> {
+  if (symbols === 'keep' && model.functions.length === 0) return model;
+  const path = join(scratch, `plain-${process.pid}-${++files}.onnx`);
+  const optimization = symbols === 'ones' ? 'basic' : 'disabled';
   try {
-    const session = await engine.open(onnxBytes(weightless), { optimization: 'disabled', optimizedModelPath: path });
+    const session = await engine.open(sized(model), { optimization, optimizedModelPath: path });
     await session.release();
-    const inferred = readOnnx(path);
-    return { model: inferred, types: typesByName(inferred.graph) };
+    return readOnnxBytes(readFileSync(path));
   } finally {
     rmSync(path, { force: true });
   }
@@ -123,10 +151,4 @@ function forgetTypes(graph: Graph): void {
     for (const output of node.outputs) if (output !== null) forget(output);
     for (const subgraph of node.subgraphs()) forgetTypes(subgraph);
   }
-}
-
-function typesByName(graph: Graph): Map<string, ValueType> {
-  const types = new Map<string, ValueType>();
-  for (const value of graph.values()) if (value.type !== null) types.set(value.name, value.type);
-  return types;
 }
