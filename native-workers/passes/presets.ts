@@ -23,6 +23,13 @@ export const PRESETS: readonly Recipe[] = [
   },
   {
     schema: 1,
+    name: 'int8',
+    title: 'INT8, static',
+    summary: 'For convolutional networks on CPUs: weights and activations in 8 bits, with ranges measured on your data.',
+    steps: [{ pass: 'clean' }, { pass: 'equalize-channels' }, { pass: 'quantize-static' }],
+  },
+  {
+    schema: 1,
     name: 'int8-weights',
     title: 'INT8, weights only',
     summary: 'A quarter of the size at the speed of float: weights in 8 bits, computation in float. Needs no data.',

@@ -1,6 +1,7 @@
 /** Every pass, in the order in which lists show them. A new pass: its file, its test, and its line here. */
 import { HoneError } from '../protocol/errors.ts';
 import { clean } from './clean.ts';
+import { equalizeChannels } from './equalize-channels.ts';
 import { float16 } from './float16.ts';
 import { foldBatchNorm } from './fold-batch-norm.ts';
 import { foldConstants } from './fold-constants.ts';
@@ -20,6 +21,7 @@ export const PASSES: readonly Pass[] = [
   removeDeadCode,
   shareWeights,
   float16,
+  equalizeChannels,
   quantizeDynamic,
   quantizeStatic,
   quantizeWeightsInt8,
