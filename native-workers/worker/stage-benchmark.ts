@@ -25,7 +25,7 @@ export const stageBenchmark: Job<'stage-benchmark'> = async ({ run, file, reques
     },
     context,
   );
-  await writeFileAtomic(join(run, file), JSON.stringify(facts));
+  await writeFileAtomic(join(run, basename(file)), JSON.stringify(facts));
   return { models: [] };
 };
 
