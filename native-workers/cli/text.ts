@@ -48,10 +48,12 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
       })
       .join('  ')
       .trimEnd();
-  const titled = columns.some(({ title }) => title !== '');
-  const head = titled
-    ? [line(columns.map(({ title }) => title)), widths.map((width) => '-'.repeat(width)).join('  ')]
-    : [];
+  const titles = columns.map(({ title }) => title);
+  // The last column is often a sentence: a rule of its width would only wrap.
+  const rules = columns.map(({ title, align }, index) =>
+    '-'.repeat(index === columns.length - 1 && align !== 'right' ? title.length : (widths[index] ?? 0)),
+  );
+  const head = titles.some((title) => title !== '') ? [line(titles), line(rules)] : [];
   return [...head, ...rows.map(line)].join('\n');
 }
 
