@@ -1,5 +1,5 @@
 /** The benchmark stage of a run: the source model against the optimised one, under every setting asked for. */
-import { isAbsolute, join } from 'node:path';
+import { basename, isAbsolute, join } from 'node:path';
 import { runBenchmark } from '../bench/benchmark.ts';
 import type { ModelToRun } from '../bench/plan.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
