@@ -30,7 +30,7 @@ export interface JobProcessOptions {
 export interface JobTimes {
   /** From the start of the process to its hello. */
   readonly start: number;
-  /** Without a sign of life. */
+  /** Without a sign of life after that. */
   readonly stall: number;
   /** From the cancel flag to SIGKILL. */
   readonly grace: number;
@@ -241,7 +241,7 @@ class JobProcess {
   #watchStall(): void {
     const { stall } = this.#options.times;
     const tick = (): void => {
-      if (this.#verdict !== undefined) return;
+      if (this.#verdict !== undefined || !this.#greeted) return;
       this.#silentTicks++;
       if (this.#silentTicks > STALL_TICKS) {
         const message = `The worker of ${this.#options.job} gave no sign of life for ${Math.round(stall / 1000)} s.`;

@@ -35,13 +35,26 @@ const SCHEMA = `
 export class Library {
   readonly folder: string;
   #database: DatabaseSync | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(folder: string) {
     this.folder = folder;
   }
 
   /** Runs whose title, model, recipe, status, hash or id holds every word of the search, newest first. */
-  async list(search = ''): Promise<RunSummary[]> {
+  list(search = ''): Promise<RunSummary[]> {
+    // One after the other, since each may find the index damaged and replace it.
+    const list = this.#last.then(() => this.#list(search));
+    this.#last = list.catch(() => undefined);
+    return list;
+  }
+
+  close(): void {
+    this.#database?.close();
+    this.#database = undefined;
+  }
+
+  async #list(search: string): Promise<RunSummary[]> {
     const path = join(this.folder, FILE);
     const places = [path, path, ':memory:'];
     for (const place of places) {
@@ -56,11 +69,6 @@ export class Library {
       }
     }
     return [];
-  }
-
-  close(): void {
-    this.#database?.close();
-    this.#database = undefined;
   }
 
   async #refresh(database: DatabaseSync): Promise<void> {

@@ -210,7 +210,14 @@ export class ActiveRun {
   }
 
   #emit(event: RunEvent): void {
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (thrown) {
+        // Who watches does not stop the work.
+        this.#log.write('error', `A listener failed: ${toHoneError(thrown).message}`);
+      }
+    }
   }
 }
 

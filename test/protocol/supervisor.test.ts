@@ -24,8 +24,8 @@ function rude(how: string): Promise<unknown> {
   onTestFinished(() => {
     delete process.env['HONE_TEST_RUDE'];
   });
-  const supervisor = testSupervisor({ worker: testWorker('worker-rude.ts'), times: { start: 3_000 } });
-  return order('anything', {}, supervisor);
+  const times = how === 'never-hello' ? { start: 2_000 } : {};
+  return order('anything', {}, testSupervisor({ worker: testWorker('worker-rude.ts'), times }));
 }
 
 describe('a job', () => {
@@ -188,11 +188,11 @@ describe('a worker that hangs', () => {
     const cancel = new AbortController();
     let steps = 0;
     const job = order('deaf', {
-      stallMs: 1_000,
+      stallMs: 2_000,
       signal: cancel.signal,
       onLog: () => {
         steps++;
-        if (steps === 100) cancel.abort();
+        if (steps === 150) cancel.abort();
       },
     });
     await expect(job).rejects.toMatchObject({ code: 'cancelled' });
