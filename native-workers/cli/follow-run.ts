@@ -27,7 +27,8 @@ export async function followRun(run: ActiveRun, context: Context): Promise<Comma
   const cancel = (): void => run.cancel();
   context.signal.addEventListener('abort', cancel);
   if (context.signal.aborted) cancel();
-  const told = new Set<StageName>();
+  // Of a run that goes on, what was done before is not news.
+  const told = new Set(run.manifest.stages.filter(({ status }) => status !== 'pending').map(({ name }) => name));
   run.subscribe((event) => {
     if (event.type === 'progress') context.progress(event.stage, event.progress);
     else if (event.type === 'run') tellStages(event.manifest, told, context);
