@@ -18,7 +18,7 @@ import type { StudioEvent } from '../protocol/studio.ts';
 import { HONE_VERSION, RUN_SCHEMA_VERSION } from '../protocol/version.ts';
 import { copyResults } from './copy-results.ts';
 import type { RunLock } from './lock.ts';
-import { LOG, stageFile, writeManifest } from './run-store.ts';
+import { LOG, removeLeftovers, stageFile, writeManifest } from './run-store.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** What a run tells: the events of the studio that are about runs. */
@@ -166,6 +166,8 @@ export class ActiveRun {
 
   async #fail(name: StageName, error: HoneError): Promise<void> {
     this.#log.write('error', `${name}: ${error.code}: ${error.message}`);
+    // Nothing else writes here now, and half a model may be what the disk has no room for.
+    await removeLeftovers(this.folder).catch(() => undefined);
     if (error.code === 'cancelled') {
       await this.#setRow(name, { status: 'cancelled' }, { status: 'cancelled' });
       return;

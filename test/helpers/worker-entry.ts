@@ -4,11 +4,11 @@
  * `{ "evaluate": "crash" }`; a stage without orders does a little and writes facts that a report helper could read.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { writeFileAtomic } from '../../native-workers/lib/atomic-file.ts';
+import { temporaryPathFor, writeFileAtomic } from '../../native-workers/lib/atomic-file.ts';
 import { hashFile } from '../../native-workers/lib/hash-file.ts';
 import { HoneError } from '../../native-workers/protocol/errors.ts';
 import type { ModelFile, StageName } from '../../native-workers/protocol/facts.ts';
@@ -39,6 +39,7 @@ async function obey(order: string, context: JobContext): Promise<void> {
     case 'heap':
       return fillHeap();
     case 'hang':
+      context.log('info', 'hangs');
       // Blocks the thread as a native call does: no timer, no message and no signal handler runs.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
       return;
@@ -55,6 +56,7 @@ async function obey(order: string, context: JobContext): Promise<void> {
         await sleep(20);
       }
     case 'silent':
+      context.log('info', 'is silent');
       return sleep(600_000);
     case 'child':
       return startChild(context);
@@ -105,6 +107,10 @@ function stage(name: StageName) {
     const order = orderFor(name, model);
     await obey(order, context);
     if (order === 'fill-disk') fillDisk(join(request.run, 'filler'));
+    if (order === 'die-writing') {
+      writeFileSync(temporaryPathFor(request.file), '{"half');
+      process.kill(process.pid, 'SIGKILL');
+    }
     await context.progress({ phase: `${name} ends`, done: 2, total: 2 });
     const models: ModelFile[] = [];
     if (name === 'inspect') {

@@ -148,6 +148,16 @@ describe('cancel and resume', () => {
   });
 });
 
+describe('a worker killed while it writes', () => {
+  it('leaves no half file', async () => {
+    const { workspace, request, order } = testRun();
+    order({ evaluate: 'die-writing' });
+    const run = await workspace.startRun(request);
+    expect(stagesOf(await run.done)).toMatch(/evaluate failed, benchmark done, report done/);
+    expect(readdirSync(run.folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+});
+
 describe('resume', () => {
   it.each(STAGES)('after the worker of the %s stage was killed', async (stage) => {
     const { workspace, request, order } = testRun(WITH_PACKAGE);

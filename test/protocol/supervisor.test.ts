@@ -138,8 +138,8 @@ describe('cancel', () => {
 
   it.each(['hang', 'deaf', 'silent'])('ends a job that does not listen (%s)', async (how) => {
     const cancel = new AbortController();
-    const job = order(how, { signal: cancel.signal }, testSupervisor({ times }));
-    setTimeout(() => cancel.abort(), 500);
+    const onLog = (): unknown => setTimeout(() => cancel.abort(), 100);
+    const job = order(how, { signal: cancel.signal, onLog }, testSupervisor({ times }));
     await expect(job).rejects.toMatchObject({ code: 'cancelled' });
   });
 
