@@ -85,6 +85,12 @@ export function formatPlain(value: number): string {
   return value.toFixed(decimals).replace('-', MINUS);
 }
 
+/** A probability of a test: `0.55`, `0.0032`, `below 0.0001`. */
+export function formatProbability(p: number): string {
+  if (p < 0.0001) return 'below 0.0001';
+  return p >= 0.1 ? p.toFixed(2) : Number(p.toPrecision(2)).toString();
+}
+
 export function formatNumber(value: number, unit: Unit): string {
   switch (unit) {
     case 'ms':

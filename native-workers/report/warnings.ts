@@ -102,8 +102,10 @@ function fidelityWarnings(sections: Sections): Warning[] {
 
 function accuracyWarnings(sections: Sections): Warning[] {
   const accuracy = dataOf(sections.accuracy);
-  if (accuracy === null)
+  if (accuracy === null) {
+    if (sections.fidelity.status !== 'measured') return [];
     return [note('no-labels', 'No labelled data was given: accuracy is not known, only fidelity to the original.')];
+  }
   const samples = accuracy.dataset?.samples ?? 0;
   const skipped = accuracy.skipped.length;
   return [

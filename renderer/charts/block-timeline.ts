@@ -1,6 +1,9 @@
-/** The blocks of a benchmark in the order they ran: a machine that drifts shows as a slope, a disturbance as a step. */
+/**
+ * The blocks of a benchmark in the order they ran, each as the distance of its median from the median of its variant: a
+ * machine that drifts shows as a slope of both variants, a disturbance as a step or a spike.
+ */
 import type { EChartsOption } from 'echarts';
-import { formatMs } from '../../native-workers/report/format.ts';
+import { formatChange } from '../../native-workers/report/format.ts';
 import { quantile, sortedCopy } from './quantile.ts';
 import { axis, baseOption, type ChartTheme, legend } from './theme.ts';
 
@@ -15,18 +18,18 @@ export interface BlockVariant {
 export interface BlockPoint {
   /** Place among all blocks of the benchmark, from 1. */
   readonly position: number;
-  readonly p50: number;
-  readonly p95: number;
+  /** Median of the block over the median of all runs of the variant. */
+  readonly ratio: number;
 }
 
 /** The n-th occurrence of a variant in `order` is its n-th block. Blocks without samples have no point. */
 export function blockPoints({ variant, blocks }: BlockVariant, order: readonly number[]): BlockPoint[] {
   const positions = order.flatMap((entry, index) => (entry === variant ? [index + 1] : []));
+  const overall = quantile(sortedCopy(blocks.flat()), 0.5);
   return blocks.flatMap((samples, index) => {
     const position = positions[index];
     if (position === undefined || samples.length === 0) return [];
-    const sorted = sortedCopy(samples);
-    return [{ position, p50: quantile(sorted, 0.5), p95: quantile(sorted, 0.95) }];
+    return [{ position, ratio: quantile(sortedCopy(samples), 0.5) / overall }];
   });
 }
 
@@ -35,45 +38,44 @@ export function blockTimeline(
   order: readonly number[],
   theme: ChartTheme,
 ): EChartsOption {
-  const colors = [theme.before, theme.after];
+  const points = variants.map((variant) => blockPoints(variant, order));
+  const positions = points.flat().map(({ position }) => position);
+  const series = (index: 0 | 1, color: string, symbol: string) => ({
+    type: 'scatter' as const,
+    name: variants[index].label,
+    symbol,
+    symbolSize: 7,
+    itemStyle: { color },
+    data: (points[index] ?? []).map(({ position, ratio }) => [position, (ratio - 1) * 100]),
+  });
+  const zero = {
+    symbol: 'none',
+    silent: true,
+    data: [{ yAxis: 0 }],
+    label: { show: false },
+    lineStyle: { color: theme.border, type: 'dashed' as const, width: 1.25 },
+  };
   return {
     ...baseOption(theme),
-    legend: {
-      ...legend(theme),
-      data: variants.flatMap(({ label }) => [`${label}, median`, `${label}, p95`]),
-      icon: 'circle',
+    legend: { ...legend(theme), icon: 'inherit' },
+    tooltip: {
+      ...baseOption(theme).tooltip,
+      trigger: 'item',
+      valueFormatter: (value) => formatChange(1 + Number(value) / 100),
     },
-    tooltip: { ...baseOption(theme).tooltip, trigger: 'item', valueFormatter: (value) => formatMs(Number(value)) },
     xAxis: {
       type: 'value',
-      ...axis(theme, 'Block, in the order they ran'),
-      min: 0,
-      max: order.length + 1,
+      ...axis(theme, 'x', 'Block, in the order they ran'),
+      min: Math.min(...positions) - 1,
+      max: Math.max(...positions) + 1,
       minInterval: 1,
       splitLine: { show: false },
+      axisLabel: { color: theme.textMuted, hideOverlap: true, showMinLabel: false, showMaxLabel: false },
     },
-    yAxis: { type: 'value', ...axis(theme, 'Time of one run, ms'), min: 0 },
-    series: variants.flatMap((variant, index) => {
-      const color = colors[index] ?? theme.neutral;
-      const points = blockPoints(variant, order);
-      return [
-        {
-          type: 'scatter' as const,
-          name: `${variant.label}, median`,
-          symbol: 'circle',
-          symbolSize: 6,
-          itemStyle: { color },
-          data: points.map(({ position, p50 }) => [position, p50]),
-        },
-        {
-          type: 'scatter' as const,
-          name: `${variant.label}, p95`,
-          symbol: 'circle',
-          symbolSize: 5,
-          itemStyle: { color: 'transparent', borderColor: color, borderWidth: 1 },
-          data: points.map(({ position, p95 }) => [position, p95]),
-        },
-      ];
-    }),
+    yAxis: {
+      type: 'value',
+      ...axis(theme, 'y', 'From the median, %'),
+    },
+    series: [{ ...series(0, theme.before, 'rect'), markLine: zero }, series(1, theme.after, 'circle')],
   };
 }

@@ -36,7 +36,7 @@ export function groupedBars(rows: readonly BarRow[], scale: BarScale, theme: Cha
     },
     xAxis: {
       type: 'value',
-      ...axis(theme, scale.title),
+      ...axis(theme, 'x', scale.title),
       axisLabel: { color: theme.textMuted, hideOverlap: true, formatter: scale.format },
     },
     yAxis: {

@@ -1,8 +1,11 @@
-/** Run times of two variants as overlaid histograms on one axis, with the medians and 95th percentiles marked. */
+/**
+ * Run times of two variants as histograms, with the medians and 95th percentiles marked: overlaid where they meet, side by
+ * side on axes of their own where they are far apart, since on one axis both would be needles.
+ */
 import type { EChartsOption } from 'echarts';
 import { formatMs, formatShare } from '../../native-workers/report/format.ts';
 import { quantile, sortedCopy } from './quantile.ts';
-import { axis, baseOption, type ChartTheme, legend } from './theme.ts';
+import { axis, baseOption, type ChartTheme, GRID, legend } from './theme.ts';
 
 export interface Distribution {
   readonly label: string;
@@ -10,7 +13,10 @@ export interface Distribution {
   readonly samples: readonly number[];
 }
 
-const BINS = 80;
+/** More samples carry finer bins: twice the Rice rule, within bounds that can be drawn. */
+function binCount(samples: number): number {
+  return Math.min(60, Math.max(12, Math.round(4 * Math.cbrt(samples))));
+}
 
 export interface Bins {
   /** Lower edge of the first bin, and the width of each, in ms. */
@@ -20,15 +26,22 @@ export interface Bins {
 }
 
 /**
- * Bins over both variants. They end a little above the larger 99th percentile, so that one stray run does not squeeze all
- * the others into a corner; what is above counts in the last bin.
+ * Bins over all the given samples, with a little room at the left. They end where the bulk does, so that a few stray runs
+ * do not squeeze all the others into a corner; what is above counts in the last bin.
  */
 export function binsFor(variants: readonly (readonly number[])[]): Bins {
   const sorted = variants.filter((samples) => samples.length > 0).map(sortedCopy);
-  const start = Math.min(...sorted.map((samples) => samples[0] ?? 0));
-  const end = Math.max(...sorted.map((samples) => quantile(samples, 0.99)));
-  const width = ((end - start) * 1.05) / BINS;
-  return { start, width: width > 0 ? width : Math.max(start, 1) / 1000, count: BINS };
+  const low = Math.min(...sorted.map((samples) => quantile(samples, 0)));
+  const high = Math.max(...sorted.map(bulkEnd));
+  const room = (high - low) * 0.05 || Math.max(high, 1) / 1000;
+  const count = binCount(Math.min(...sorted.map((samples) => samples.length)));
+  return { start: low - room, width: (high - low + 2 * room) / count, count };
+}
+
+/** The 99th percentile, or three times the width of the middle 90 % above the median where that is less. */
+function bulkEnd(sorted: readonly number[]): number {
+  const width = quantile(sorted, 0.95) - quantile(sorted, 0.05);
+  return Math.max(quantile(sorted, 0.95), Math.min(quantile(sorted, 0.99), quantile(sorted, 0.5) + 3 * width));
 }
 
 /** Share of the samples in each bin; the shares add up to 1. */
@@ -41,43 +54,77 @@ export function histogram(samples: readonly number[], { start, width, count }: B
   return shares;
 }
 
+/** Whether the bulk of one (up to its 99th percentile) lies wholly below the other. */
+export function areApart(one: readonly number[], other: readonly number[]): boolean {
+  const [a, b] = [sortedCopy(one), sortedCopy(other)];
+  return quantile(a, 0.99) < quantile(b, 0) || quantile(b, 0.99) < quantile(a, 0);
+}
+
 export function latencyDistribution(before: Distribution, after: Distribution, theme: ChartTheme): EChartsOption {
-  const bins = binsFor([before.samples, after.samples]);
-  const series = (
-    [
-      [before, theme.before],
-      [after, theme.after],
-    ] as const
-  ).map(([variant, color], index) => ({
-    type: 'line' as const,
-    name: variant.label,
-    step: 'end' as const,
-    symbol: 'none',
-    lineStyle: { color, width: 1.5 },
-    itemStyle: { color },
-    areaStyle: { color, opacity: 0.22 },
-    data: outline(histogram(variant.samples, bins), bins),
-    markLine: quantileMarks(variant, color, index, theme),
-  }));
+  const variants = [
+    { ...before, color: theme.before },
+    { ...after, color: theme.after },
+  ];
+  const panels = areApart(before.samples, after.samples) ? variants.map((variant) => [variant]) : [variants];
+  const bins = panels.map((panel) => binsFor(panel.map((variant) => variant.samples)));
   return {
     ...baseOption(theme),
     legend: legend(theme),
     tooltip: { ...baseOption(theme).tooltip, trigger: 'axis', valueFormatter: (value) => formatShare(Number(value)) },
-    xAxis: {
+    grid: panels.map((_, index) => ({
+      ...GRID,
+      top: panels.length === 1 ? 80 : 54,
+      ...(panels.length === 1 ? {} : index === 0 ? { right: '52%' } : { left: '52%' }),
+    })),
+    xAxis: bins.map((panel, gridIndex) => ({ gridIndex, ...timeAxis(panel, theme) })),
+    yAxis: panels.map((_, gridIndex) => ({
       type: 'value',
-      ...axis(theme, 'Time of one run, ms'),
-      min: bins.start,
-      max: bins.start + bins.width * bins.count,
-      splitLine: { show: false },
-      axisPointer: { label: { formatter: ({ value }) => formatMs(Number(value)) } },
-      axisLabel: { color: theme.textMuted, hideOverlap: true, showMinLabel: false, showMaxLabel: false },
-    },
-    yAxis: {
-      type: 'value',
-      ...axis(theme, 'Share of runs'),
-      axisLabel: { color: theme.textMuted, formatter: (value: number) => `${Math.round(value * 100)} %` },
-    },
-    series,
+      gridIndex,
+      ...axis(theme, 'y', gridIndex === 0 ? 'Share of runs' : ''),
+      axisLabel: {
+        color: theme.textMuted,
+        showMaxLabel: false,
+        formatter: (value: number) => `${Math.round(value * 100)} %`,
+      },
+    })),
+    series: panels.flatMap((panel, index) =>
+      panel.map((variant, place) =>
+        histogramSeries(variant, bins[index] ?? binsFor([variant.samples]), index, place, theme),
+      ),
+    ),
+  };
+}
+
+function timeAxis({ start, width, count }: Bins, theme: ChartTheme) {
+  return {
+    type: 'value' as const,
+    ...axis(theme, 'x', 'Time of one run, ms'),
+    min: start,
+    max: start + width * count,
+    splitLine: { show: false },
+    axisPointer: { label: { formatter: ({ value }: { value: unknown }) => formatMs(Number(value)) } },
+    axisLabel: { color: theme.textMuted, hideOverlap: true, showMinLabel: false, showMaxLabel: false },
+  };
+}
+
+interface Colored extends Distribution {
+  readonly color: string;
+}
+
+function histogramSeries(variant: Colored, bins: Bins, panel: number, place: number, theme: ChartTheme) {
+  const { label, samples, color } = variant;
+  return {
+    type: 'line' as const,
+    name: label,
+    xAxisIndex: panel,
+    yAxisIndex: panel,
+    step: 'end' as const,
+    symbol: 'none',
+    lineStyle: { color, width: 1.5 },
+    itemStyle: { color },
+    areaStyle: { color, opacity: 0.25 },
+    data: outline(histogram(samples, bins), bins),
+    markLine: quantileMarks(variant, bins, place, theme),
   };
 }
 
@@ -87,18 +134,25 @@ function outline(shares: readonly number[], { start, width }: Bins): [number, nu
   return [...points, [start + shares.length * width, shares.at(-1) ?? 0]];
 }
 
-/** Labels of the two variants stand on two lines, so that near medians do not cover each other. */
-function quantileMarks({ samples }: Distribution, color: string, line: number, theme: ChartTheme) {
+/** Each label has a row of its own above the plot, and stands on the side of its line where there is more room. */
+function quantileMarks({ samples, color }: Colored, { start, width, count }: Bins, row: number, theme: ChartTheme) {
   const sorted = sortedCopy(samples);
-  const mark = (name: string, q: number, type: 'solid' | 'dashed') => ({
-    xAxis: quantile(sorted, q),
-    lineStyle: { color, type, width: 1.25 },
-    label: { formatter: `${name} ${formatMs(quantile(sorted, q))}` },
-  });
+  const mark = (name: string, q: number, type: 'solid' | 'dashed', above: number) => {
+    const value = quantile(sorted, q);
+    return {
+      xAxis: value,
+      lineStyle: { color, type, width: 1.25 },
+      label: {
+        formatter: ` ${name} ${formatMs(value)} `,
+        align: (value - start < 0.55 * width * count ? 'left' : 'right') as 'left' | 'right',
+        distance: 2 + 13 * above,
+      },
+    };
+  };
   return {
     symbol: 'none',
     silent: true,
-    label: { color: theme.text, fontSize: 11, distance: [0, 2 + line * 14] as [number, number] },
-    data: [mark('p50', 0.5, 'solid'), mark('p95', 0.95, 'dashed')],
+    label: { position: 'end' as const, color: theme.text, fontSize: 11 },
+    data: [mark('p50', 0.5, 'solid', 2 * row + 1), mark('p95', 0.95, 'dashed', 2 * row)],
   };
 }

@@ -35,7 +35,7 @@ export function sizeLedger(parts: readonly SizePart[], theme: ChartTheme): EChar
     tooltip: { ...baseOption(theme).tooltip, trigger: 'item', valueFormatter: (value) => formatBytes(Number(value)) },
     xAxis: {
       type: 'value',
-      ...axis(theme, 'Bytes on disk'),
+      ...axis(theme, 'x', 'Bytes on disk'),
       axisLabel: { color: theme.textMuted, hideOverlap: true, formatter: (value: number) => formatBytes(value) },
     },
     yAxis: {

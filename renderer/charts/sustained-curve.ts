@@ -21,8 +21,8 @@ export function sustainedCurve(before: SustainedVariant, after: SustainedVariant
     ...baseOption(theme),
     legend: legend(theme),
     tooltip: { ...baseOption(theme).tooltip, trigger: 'axis', valueFormatter: (value) => formatMs(Number(value)) },
-    xAxis: { type: 'value', ...axis(theme, 'Seconds under load'), splitLine: { show: false } },
-    yAxis: { type: 'value', ...axis(theme, 'Median time of one run, ms'), min: 0 },
+    xAxis: { type: 'value', ...axis(theme, 'x', 'Seconds under load'), splitLine: { show: false } },
+    yAxis: { type: 'value', ...axis(theme, 'y', 'Median time of one run, ms'), min: 0 },
     series: [line(before, theme.before), line(after, theme.after)],
   };
 }

@@ -48,6 +48,16 @@ export function themeAt(element: HTMLElement): ChartTheme {
   return { ...colors, palette, font };
 }
 
+/** The plot keeps clear of its own labels and axis names; the legend stands above. */
+export const GRID = {
+  left: 4,
+  right: 20,
+  top: 36,
+  bottom: 4,
+  outerBoundsMode: 'same',
+  outerBoundsContain: 'all',
+} as const;
+
 /** Tooltips are drawn as text: HTML ones need inline styles, which the content security policy refuses. */
 export function baseOption(theme: ChartTheme): EChartsOption {
   return {
@@ -62,13 +72,13 @@ export function baseOption(theme: ChartTheme): EChartsOption {
       padding: [6, 8],
       textStyle: { color: theme.text, fontFamily: theme.font, fontSize: 12 },
     },
-    grid: { left: 8, right: 16, top: 34, bottom: 8, outerBoundsMode: 'same', outerBoundsContain: 'all' },
+    grid: GRID,
   };
 }
 
 export function legend(theme: ChartTheme): NonNullable<EChartsOption['legend']> {
   return {
-    top: 0,
+    top: 2,
     left: 0,
     padding: 0,
     itemWidth: 12,
@@ -80,15 +90,17 @@ export function legend(theme: ChartTheme): NonNullable<EChartsOption['legend']> 
 }
 
 /** Lines and words of an axis; `name` is what it shows, with the unit. */
-export function axis(theme: ChartTheme, name: string) {
+export function axis(theme: ChartTheme, direction: 'x' | 'y', name: string) {
   return {
     name,
     nameLocation: 'middle' as const,
+    nameGap: direction === 'x' ? 26 : 44,
     nameTextStyle: { color: theme.textMuted },
     axisLine: { lineStyle: { color: theme.border } },
     axisTick: { show: false },
     axisLabel: { color: theme.textMuted, hideOverlap: true },
     splitLine: { lineStyle: { color: theme.grid } },
+    splitNumber: 4,
   };
 }
 

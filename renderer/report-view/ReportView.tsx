@@ -2,6 +2,7 @@
 import type { ReportDocument } from '../../native-workers/report/document.ts';
 import { BudgetTable, Comparison, Hints } from './comparison.tsx';
 import { SECTION_ORDER, SECTION_VIEWS, SectionById } from './sections/registry.tsx';
+import { Stages } from './stages.tsx';
 import { Summary, Warnings } from './summary.tsx';
 
 export function ReportView({ report }: { readonly report: ReportDocument }) {
@@ -32,6 +33,10 @@ export function ReportView({ report }: { readonly report: ReportDocument }) {
           {SECTION_ORDER.map((id) => (
             <SectionById key={id} id={id} report={report} />
           ))}
+          <section className="report-section" aria-labelledby="report-stages">
+            <h2 id="report-stages">Stages of the run</h2>
+            <Stages stages={report.stages} />
+          </section>
           <p className="report-meta report-digest">
             Report digest <code className="report-hash">{report.digest}</code>. Check it with <code>hone verify</code>,
             which computes every number again from the raw samples in this file.
@@ -48,6 +53,7 @@ function Contents({ hasBudgets, hasHints }: { readonly hasBudgets: boolean; read
     ...(hasBudgets ? [{ id: 'budgets', title: 'Budgets' }] : []),
     ...(hasHints ? [{ id: 'hints', title: 'Where the difference comes from' }] : []),
     ...SECTION_ORDER.map((id) => ({ id, title: SECTION_VIEWS[id].title })),
+    { id: 'stages', title: 'Stages of the run' },
   ];
   return (
     <nav className="report-contents" aria-label="Sections of the report">

@@ -2,7 +2,7 @@
  * A Chromium for tests: the one that HONE_CHROMIUM names, else the system's. On Debian and Ubuntu as root, a missing one is
  * installed with apt-get; elsewhere the error says what to do.
  */
-import { spawnSync } from 'node:child_process';
+import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
@@ -60,10 +60,10 @@ function installed(): string | undefined {
   const isRoot = process.getuid?.() === 0;
   if (process.platform !== 'linux' || !isRoot || !existsSync('/usr/bin/apt-get')) return undefined;
   process.stderr.write('No Chromium was found: installing it with apt-get install -y chromium.\n');
-  const options = {
+  const options: SpawnSyncOptions = {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-  } as const;
+  };
   const install = (): boolean =>
     spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'chromium'], options).status === 0;
   // Lists of a fresh container are empty; those of an old one may name files that are gone.

@@ -3,7 +3,7 @@ import {
   formatDelta,
   formatDeltaRange,
   formatNumber,
-  formatPlain,
+  formatProbability,
   plural,
 } from '../../../native-workers/report/format.ts';
 import { unitOfMetric } from '../../../native-workers/report/metric.ts';
@@ -62,7 +62,7 @@ function metricCells(metric: AccuracySection['metrics'][number]) {
     `${value(before)} (${value(intervalBefore.low)} to ${value(intervalBefore.high)})`,
     `${value(after)} (${value(intervalAfter.low)} to ${value(intervalAfter.high)})`,
     `${formatDelta(delta, unit)} (${formatDeltaRange(interval, unit)})`,
-    test === null ? 'none' : `${test}${p === null ? '' : `, p = ${p < 0.0001 ? '< 0.0001' : formatPlain(p)}`}`,
+    test === null ? 'none' : `${test}${p === null ? '' : `, p = ${formatProbability(p)}`}`,
     <JudgementPill key="judgement" judgement={metric.judgement} />,
   ];
 }

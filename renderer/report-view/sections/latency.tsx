@@ -10,7 +10,7 @@ import { latencyDistribution } from '../../charts/latency-distribution.ts';
 import { ratioInterval } from '../../charts/ratio-interval.ts';
 import { sustainedCurve } from '../../charts/sustained-curve.ts';
 import type { ChartTheme } from '../../charts/theme.ts';
-import { DataTable, Details, JudgementPill } from '../parts.tsx';
+import { DataTable, Details, Pill } from '../parts.tsx';
 import type { SectionProps, SectionView } from '../section-view.tsx';
 
 type Pair = LatencySection['pairs'][number];
@@ -83,9 +83,9 @@ function PairCharts({ pair, before, after, order }: PairChartsProps) {
         <Chart description={`Distribution of run times. ${words}`} height={260} option={distribution} />
       </figure>
       <figure>
-        <figcaption>Blocks in the order they ran</figcaption>
+        <figcaption>Medians of the blocks in the order they ran: a slope of both is drift of the machine</figcaption>
         <Chart
-          description={`Median and 95th percentile of each of ${before.blocks.length + after.blocks.length} blocks in the order they ran. ${driftWords(pair)}`}
+          description={`Distance from the overall median of each of ${before.blocks.length + after.blocks.length} blocks in the order they ran. ${driftWords(pair)}`}
           height={260}
           option={timeline}
         />
@@ -158,7 +158,7 @@ function PairTable({ pairs }: { readonly pairs: readonly Pair[] }) {
   );
 }
 
-const JUDGED = { faster: 'better', slower: 'worse', inconclusive: 'inconclusive' } as const;
+const TONES = { faster: 'better', slower: 'worse', inconclusive: 'neutral' } as const;
 
 function RatioTable({ pairs }: { readonly pairs: readonly Pair[] }) {
   return (
@@ -181,9 +181,9 @@ function RatioTable({ pairs }: { readonly pairs: readonly Pair[] }) {
             : [
                 formatRatio(ratio.value),
                 `${formatRatio(ratio.low)} to ${formatRatio(ratio.high)}`,
-                <span key="verdict">
-                  {ratio.verdict} <JudgementPill judgement={JUDGED[ratio.verdict]} />
-                </span>,
+                <Pill key="verdict" tone={TONES[ratio.verdict]}>
+                  {ratio.verdict}
+                </Pill>,
                 ratio.moreRuns === undefined ? '' : formatCount(ratio.moreRuns),
                 outliers,
               ];

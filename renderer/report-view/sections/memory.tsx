@@ -6,13 +6,15 @@ export const memoryView: SectionView<'memory'> = { title: 'Peak memory', View: M
 
 function Memory({ data }: SectionProps<'memory'>) {
   return (
-    <Facts
-      facts={[
-        { label: 'Before', value: formatBytes(data.before) },
-        { label: 'After', value: formatBytes(data.after) },
-        { label: 'Change', value: formatChange(data.ratio) },
-        { label: 'What it is', value: 'Largest resident memory of a process that only loaded and ran the model' },
-      ]}
-    />
+    <>
+      <p>The largest resident memory of a process that only loaded and ran the model.</p>
+      <Facts
+        facts={[
+          { label: 'Before', value: formatBytes(data.before) },
+          { label: 'After', value: formatBytes(data.after) },
+          { label: 'Change', value: formatChange(data.ratio) },
+        ]}
+      />
+    </>
   );
 }
