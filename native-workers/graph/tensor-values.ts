@@ -35,7 +35,7 @@ type PlainNumbers = InstanceType<(typeof NUMBERS)[keyof typeof NUMBERS]>;
 
 /** A view of bytes at any offset; copies when they are not aligned for it. */
 function view<Elements>(make: ArrayConstructor<Elements>, bytes: Uint8Array): Elements {
-  const aligned = bytes.byteOffset % make.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % make.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return new make(aligned.buffer, aligned.byteOffset, Math.floor(bytes.length / make.BYTES_PER_ELEMENT));
 }
 

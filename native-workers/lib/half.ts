@@ -44,14 +44,14 @@ export function float32ToFloat16Bytes(piece: Uint8Array): Uint8Array {
 }
 
 export function float16ToFloat32Bytes(piece: Uint8Array): Uint8Array {
-  const { buffer, byteOffset, length } = piece.byteOffset % 2 === 0 ? piece : piece.slice();
+  const { buffer, byteOffset, length } = piece.byteOffset % 2 === 0 ? piece : new Uint8Array(piece);
   const floats = new Float32Array(new Float16Array(buffer, byteOffset, length / 2));
   return new Uint8Array(floats.buffer);
 }
 
 /** The bytes as float32 values: a view where they are aligned, else a copy. */
 export function float32View(piece: Uint8Array): Float32Array {
-  const { buffer, byteOffset, length } = piece.byteOffset % 4 === 0 ? piece : piece.slice();
+  const { buffer, byteOffset, length } = piece.byteOffset % 4 === 0 ? piece : new Uint8Array(piece);
   return new Float32Array(buffer, byteOffset, length / 4);
 }
 
