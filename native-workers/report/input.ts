@@ -21,8 +21,11 @@ export const stageFactsSchema = z.strictObject({
 });
 export type StageFacts = z.infer<typeof stageFactsSchema>;
 
-/** What of the manifest a report is computed from: all but what changes while and after the report is written. */
-export const reportManifestSchema = manifestSchema.omit({ updated: true, status: true });
+/**
+ * What of the manifest a report is computed from: all but what changes while and after the report is written. (The error
+ * of a stage stands in its row; that of the run may come later, from copying the results.)
+ */
+export const reportManifestSchema = manifestSchema.omit({ updated: true, status: true, error: true });
 export type ReportManifest = z.infer<typeof reportManifestSchema>;
 
 export interface ReportInput {
@@ -32,8 +35,9 @@ export interface ReportInput {
 
 /** The part of a manifest that a report is computed from; taking it twice changes nothing. */
 export function reportManifestOf(manifest: Manifest | ReportManifest): ReportManifest {
-  const { updated: _updated, status: _status, ...rest } = { updated: '', status: '', ...manifest };
-  return { ...rest, stages: rest.stages.filter((stage) => stage.name !== 'report') };
+  const { schema, hone, id, title, created, source, recipe, seed, request, environment, models } = manifest;
+  const stages = manifest.stages.filter((stage) => stage.name !== 'report');
+  return { schema, hone, id, title, created, source, recipe, seed, request, environment, stages, models };
 }
 
 /** Why a stage left no facts, as the outcome of the sections that need them. */

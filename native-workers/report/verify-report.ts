@@ -1,4 +1,5 @@
 /** Whether one report, in memory, says what the facts inside it say. */
+import { recomputeMetrics } from '../metrics/evaluate.ts';
 import { buildReport } from './build.ts';
 import { failedCheck, missingCheck, passedCheck, type VerifyCheck } from './check.ts';
 import { differences } from './compare.ts';
@@ -6,7 +7,6 @@ import { digestOf } from './digest.ts';
 import type { ReportDocument } from './document.ts';
 import { renderHtml } from './html.ts';
 import type { OpenedReport } from './read.ts';
-import { recomputeMetrics } from './recompute-metrics.ts';
 
 /** A report by itself: the models that it names are elsewhere, so what is in the file is checked. */
 export function checkReport({ document, assets, text }: OpenedReport, name: string): VerifyCheck[] {
@@ -43,7 +43,6 @@ function numberChecks(document: ReportDocument, name: string): VerifyCheck[] {
   const { digest: _stated, ...found } = document;
   const different = differences(asJson(expected), asJson(found));
   const samples = (facts.benchmark?.variants ?? []).reduce((sum, { blocks }) => sum + blocks.flat().length, 0);
-  const answers = facts.evaluate?.predictions.length ?? 0;
   return [
     different.length === 0
       ? passedCheck(
@@ -51,12 +50,24 @@ function numberChecks(document: ReportDocument, name: string): VerifyCheck[] {
           `Computed again from ${samples} run times and the facts of the stages, all are equal.`,
         )
       : failedCheck(`${name}: numbers`, `Computed again, they differ. ${different.join('; ')}`),
-    ...recomputeMetrics(facts.evaluate).map(({ metric, differs }) =>
-      differs === null
-        ? passedCheck(`${name}: ${metric}`, `Computed again from the answers of both models to ${answers} samples.`)
-        : failedCheck(`${name}: ${metric}`, differs),
-    ),
+    ...metricChecks(document, name),
   ];
+}
+
+/** Metrics, their intervals and tests come from the evaluation, so they are computed again from the answers that it kept. */
+function metricChecks({ evidence }: ReportDocument, name: string): VerifyCheck[] {
+  const { evaluate } = evidence.facts;
+  if (evaluate === null) return [];
+  const again = recomputeMetrics(evaluate, evidence.manifest.seed);
+  return evaluate.metrics.map((metric) => {
+    const check = `${name}: ${metric.name}`;
+    const expected = again.find((other) => other.name === metric.name);
+    if (expected === undefined) return failedCheck(check, 'The answers in the report do not give this metric.');
+    const different = differences(asJson(expected), metric);
+    return different.length === 0
+      ? passedCheck(check, `Computed again from the answers of both models to ${evaluate.predictions.length} samples.`)
+      : failedCheck(check, `Computed again from the answers, it differs. ${different.join('; ')}`);
+  });
 }
 
 /** A stage that is done must have left its facts in the report. */

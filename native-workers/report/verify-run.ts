@@ -1,7 +1,7 @@
 /** Whether a run folder is what its manifest says: facts files, model files and reports, each by its hash or computed again. */
 import { access, readFile } from 'node:fs/promises';
-import { isAbsolute, join, relative } from 'node:path';
-import { hashFile } from '../lib/hash-file.ts';
+import { basename, isAbsolute, join, relative } from 'node:path';
+import { hashFiles } from '../lib/hash-file.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { Manifest, ModelFile } from '../protocol/facts.ts';
 import { buildReport } from './build.ts';
@@ -20,7 +20,7 @@ export async function verifyRun(folder: string): Promise<VerifyResult> {
   for (const stage of manifest.stages) {
     if (stage.name === 'report') continue;
     if (stage.status === 'done' && stage.file !== undefined) {
-      checks.push(await hashCheck(stage.file, join(folder, stage.file), stage.sha256 ?? null));
+      checks.push(await factsCheck(folder, stage.file, stage.sha256 ?? null));
     } else if (stage.status !== 'skipped') {
       checks.push(missingCheck(stage.name, `The ${stage.name} stage is ${stage.status}.`));
     }
@@ -30,19 +30,27 @@ export async function verifyRun(folder: string): Promise<VerifyResult> {
   return resultOf([...checks, ...(await reportChecks(folder, manifest))]);
 }
 
-async function hashCheck(name: string, path: string, expected: string | null): Promise<VerifyCheck> {
-  if (expected === null) return missingCheck(name, 'The manifest holds no hash of this file.');
-  if (!(await exists(path))) return missingCheck(name, 'The file is not there.');
-  const { sha256 } = await hashFile(path);
+async function factsCheck(folder: string, file: string, expected: string | null): Promise<VerifyCheck> {
+  const path = join(folder, basename(file));
+  return hashCheck(file, (await exists(path)) ? [path] : [], expected);
+}
+
+async function hashCheck(name: string, paths: readonly string[], expected: string | null): Promise<VerifyCheck> {
+  if (expected === null || expected === '') return missingCheck(name, 'The manifest holds no hash of it.');
+  if (paths.length === 0) return missingCheck(name, 'The file is not there.');
+  const { sha256 } = await hashFiles(paths);
   if (sha256 === expected) return passedCheck(name, `SHA-256 ${sha256}`);
   return failedCheck(name, `SHA-256 ${sha256} instead of ${expected}.`);
 }
 
 /** The source is the user's own file: moved or changed since, it makes no number of the report wrong, only uncheckable. */
 async function sourceCheck({ source }: Manifest): Promise<VerifyCheck> {
-  const check = await hashCheck('source model', source.path, source.sha256);
+  const check = await hashCheck('source model', await withData(source.path), source.sha256);
   if (check.status !== 'failed') return check;
-  return missingCheck(check.name, `The file is no longer the one that was optimised. ${check.detail}`);
+  return missingCheck(
+    check.name,
+    `The file is not the one that was optimised, or its external data has another name. ${check.detail}`,
+  );
 }
 
 /** A path of the manifest may not lead out of the run folder: anyone may have written it. */
@@ -52,7 +60,13 @@ async function modelCheck(folder: string, model: ModelFile): Promise<VerifyCheck
   const inside = relative(folder, path);
   if (inside.startsWith('..') || isAbsolute(inside))
     return failedCheck(name, 'The manifest names a file outside the run folder.');
-  return hashCheck(name, path, model.sha256);
+  return hashCheck(name, await withData(path), model.sha256);
+}
+
+/** A model is hashed with its external data, which Hone writes beside it; empty when there is no such model. */
+async function withData(path: string): Promise<string[]> {
+  if (!(await exists(path))) return [];
+  return (await exists(`${path}.data`)) ? [path, `${path}.data`] : [path];
 }
 
 async function reportChecks(folder: string, manifest: Manifest): Promise<VerifyCheck[]> {

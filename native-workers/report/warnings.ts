@@ -18,8 +18,10 @@ export function buildWarnings(input: ReportInput, sections: Sections, budgets: r
     ...passWarnings(sections),
     ...fidelityWarnings(sections),
     ...accuracyWarnings(sections),
+    ...evaluationNotes(input),
     ...budgetWarnings(budgets),
     ...latencyWarnings(sections),
+    ...runtimeWarnings(input),
     ...machineWarnings(sections),
   ];
   return SEVERITIES.flatMap((severity) => found.filter((warning) => warning.severity === severity));
@@ -128,6 +130,13 @@ function accuracyWarnings(sections: Sections): Warning[] {
   ];
 }
 
+/** What the evaluation assumed or found. Comparing on what calibration has seen flatters; the rest is good to know. */
+function evaluationNotes({ facts }: ReportInput): Warning[] {
+  return (facts.evaluate?.notes ?? []).map(({ code, message }) =>
+    code === 'compared-on-calibration' ? caution(code, message) : note(code, message),
+  );
+}
+
 function budgetWarnings(budgets: readonly BudgetRow[]): Warning[] {
   const unknown = budgets.filter((row) => row.status === 'not-measured').map((row) => row.label.toLowerCase());
   return unknown.length === 0
@@ -162,6 +171,21 @@ function latencyWarnings(sections: Sections): Warning[] {
             `Only ${plural(runs, 'run')} of a model ${runs === 1 ? 'was' : 'were'} timed: the 99th percentile is a guess.`,
           ),
         ]
+      : []),
+  ];
+}
+
+/** What the runtime warned of while it ran a model, once for each text; and inputs that were made up. */
+function runtimeWarnings({ facts }: ReportInput): Warning[] {
+  const variants = facts.benchmark?.variants ?? [];
+  const messages = new Set(
+    variants.flatMap(({ label, warnings }) => (warnings ?? []).map((text) => `${label}: ${text}`)),
+  );
+  const isSeeded = variants.some(({ inputSource }) => inputSource === 'seeded');
+  return [
+    ...[...messages].map((message) => note('runtime-warning', message)),
+    ...(isSeeded
+      ? [note('seeded-timing', 'Models were timed on random inputs; the time of most models does not depend on them.')]
       : []),
   ];
 }
