@@ -3,6 +3,7 @@
  * The events that count are `cat: "Node"` with names that end in `_kernel_time`; `dur` is in microseconds.
  */
 import { z } from 'zod';
+import { median } from './distribution.ts';
 import type { ProfileRow } from './variant-messages.ts';
 
 const eventSchema = z.looseObject({
@@ -17,13 +18,15 @@ export interface Profile {
   readonly rows: readonly ProfileRow[];
   /** Nodes by provider: `cpu`, `webgpu`, … */
   readonly placement: Readonly<Record<string, number>>;
+  /** Milliseconds of one run by node name, as the engine names its nodes. */
+  readonly nodes: ReadonlyMap<string, number>;
 }
 
 const KERNEL = '_kernel_time';
 
 /**
- * The first run of each node is warm-up and left out where there is more than one; the rest is the mean of a run.
- * Nodes that ran more than once in a run (loop bodies) count once and their times add up.
+ * `runs`: how many the profile holds; the first is warm-up and left out where there are more. Nodes that ran more than once in
+ * a run (loop bodies) count once and their times add up.
  */
 export function parseProfile(json: string, runs: number): Profile {
   const nodes = new Map<string, { operator: string; provider: string; times: number[] }>();
@@ -40,20 +43,28 @@ export function parseProfile(json: string, runs: number): Profile {
   }
   const byOperator = new Map<string, { nodes: number; ms: number }>();
   const placement: Record<string, number> = {};
-  for (const { operator, provider, times } of nodes.values()) {
+  const byNode = new Map<string, number>();
+  for (const [name, { operator, provider, times }] of nodes) {
     placement[provider] = (placement[provider] ?? 0) + 1;
     const row = byOperator.get(operator) ?? { nodes: 0, ms: 0 };
     row.nodes += 1;
-    row.ms += timeOfRun(times, runs);
+    const ms = timeOfRun(times, runs);
+    row.ms += ms;
+    byNode.set(name.slice(0, -KERNEL.length), ms);
     byOperator.set(operator, row);
   }
   const rows = [...byOperator].map(([operator, row]) => ({ operator, ...row })).sort((a, b) => b.ms - a.ms);
-  return { rows, placement };
+  return { rows, placement, nodes: byNode };
 }
 
-/** Milliseconds of one run from the microseconds of all its calls, in order; calls of one run are equally many. */
+/**
+ * Milliseconds of one run from the microseconds of all its calls, in order: the median of the runs, each with equally many
+ * calls; where their number differs from run to run (data-dependent loops), the mean.
+ */
 function timeOfRun(times: readonly number[], runs: number): number {
-  const warm = runs > 1 ? times.slice(Math.ceil(times.length / runs)) : times;
-  const counted = runs > 1 ? runs - 1 : 1;
-  return warm.reduce((sum, time) => sum + time, 0) / counted / 1000;
+  const calls = times.length / runs;
+  const sum = (some: readonly number[]): number => some.reduce((total, time) => total + time, 0);
+  if (!Number.isInteger(calls)) return sum(times) / runs / 1000;
+  const sums = Array.from({ length: runs }, (_, run) => sum(times.slice(run * calls, (run + 1) * calls)));
+  return median(runs > 1 ? sums.slice(1) : sums) / 1000;
 }

@@ -1,9 +1,6 @@
 /**
  * One variant of a benchmark in a process of its own: opens the model, warms up, and runs blocks when told. Between blocks it
  * waits for a message and uses no processor time. It dies with the process that started it.
- *
- * A timed run is `session.run` on tensors that were made before, and nothing else: two reads of the clock around it cost about
- * 0.1 µs. The Node binding itself adds one turn of the event loop, 3 to 5 µs, which every Node program pays.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import type { Feeds } from '../lib/engine.ts';
@@ -15,6 +12,7 @@ import { openWasmEngine } from '../runtimes/onnxruntime-web.ts';
 import { median } from './distribution.ts';
 import { batchOf, seededFeeds } from './inputs.ts';
 import { parseProfile } from './profile.ts';
+import { timeBlock } from './time-block.ts';
 import type { OpenedMessage, OpenMessage, VariantReply, VariantRequest } from './variant-messages.ts';
 
 /** Runs before anything is timed fill this time. */
@@ -89,17 +87,6 @@ async function warmUp(run: () => Promise<unknown>, runs: number | null, firstRun
     const start = performance.now();
     await run();
     times.push(performance.now() - start);
-  }
-  return times;
-}
-
-export async function timeBlock(run: () => Promise<unknown>, rewarm: number, runs: number): Promise<Float64Array> {
-  const times = new Float64Array(runs);
-  for (let index = 0; index < rewarm; index++) await run();
-  for (let index = 0; index < runs; index++) {
-    const start = performance.now();
-    await run();
-    times[index] = performance.now() - start;
   }
   return times;
 }
