@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { Preprocess } from '../protocol/request.ts';
+import { AUDIO_FILES, openAudio } from './audio.ts';
 import { makeDataset } from './batching.ts';
 import { findClassList } from './classes.ts';
 import type { Dataset, DatasetNote, SampleSource } from './dataset.ts';
@@ -11,6 +12,7 @@ import { IMAGE_FILES, openImages } from './images.ts';
 import { openNpz } from './npz.ts';
 import { findPreprocess } from './preprocess-file.ts';
 import type { ModelSignature } from './signature.ts';
+import { openTable } from './table.ts';
 
 export interface OpenOptions {
   readonly preprocess?: Preprocess;
@@ -61,6 +63,7 @@ async function openSource(request: SourceRequest): Promise<SampleSource> {
   const classList = await findClassList(folders);
   const kind = isFolder ? 'folder' : path.slice(path.lastIndexOf('.') + 1).toLowerCase();
   if (kind === 'npz') return openNpz(path, signature, preprocess, classList);
+  if (kind === 'csv' || kind === 'jsonl') return openTable(path, kind, signature, preprocess, classList, folders);
   if (kind !== 'folder' && kind !== 'zip') {
     throw new HoneError(
       'data-unreadable',
@@ -75,13 +78,16 @@ async function openSource(request: SourceRequest): Promise<SampleSource> {
     if (tree.files.some((file) => IMAGE_FILES.test(file.path))) {
       return await openImages(path, tree, signature, preprocess, classList);
     }
+    if (tree.files.some((file) => AUDIO_FILES.test(file.path))) {
+      return await openAudio(path, tree, signature, preprocess, classList);
+    }
     const tables = tree.files.filter((file) => /^[^/]+\.(npz|jsonl|csv)$/i.test(file.path));
     const only = tables[0];
     if (isFolder && only !== undefined && tables.length === 1) {
       await tree.close();
       return openSource({ ...request, path: join(path, only.path), isFolder: false });
     }
-    throw new HoneError('data-empty', `${path} holds no pictures and no single table of samples.`, {
+    throw new HoneError('data-empty', `${path} holds no pictures, no sounds and no single table of samples.`, {
       where: { file: path },
     });
   } catch (thrown) {

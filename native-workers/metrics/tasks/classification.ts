@@ -6,7 +6,7 @@ import type { Label } from '../../lib/batch.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import type { MetricSample } from '../metric.ts';
 import type { BatchRows, Numbers, Row } from '../rows.ts';
-import { type FirstBatch, type Question, squeezed, type Task } from './task.ts';
+import type { FirstBatch, Question, Task } from './task.ts';
 
 /** Also finds a classifier where there are no labels: then answers can be compared, though not judged. */
 export function findClassification({ outputs, labels }: FirstBatch): Task | null {
@@ -25,8 +25,7 @@ const FEATURES = /embed|hidden|pool|feature/i;
 /** Numbers in a row of class scores; 0 for an output that is none. */
 function classesOf(row: Row | null): number {
   if (row === null || !row.dtype.includes('float')) return 0;
-  const dims = squeezed(row.shape);
-  return dims.length <= 1 ? row.values.length : 0;
+  return row.shape.slice(1).every((dim) => dim === 1) ? row.values.length : 0;
 }
 
 function severalClasses(output: string, classes: number): Task {

@@ -10,9 +10,8 @@ import type { FirstBatch, Question, Task } from './task.ts';
 /** Fewer scores a token than this are labels of tokens and no vocabulary, where the size of the vocabulary is not known. */
 const LEAST_VOCABULARY = 256;
 
-/** By shapes alone: whether the model is causal must be tried, see `isCausal`. */
-export function findPerplexity({ outputs, inputs, labels, idLimits }: FirstBatch): Task | null {
-  if (labels.some((label) => label !== null)) return null;
+/** By shapes alone, labels or not: whether the model is causal must be tried, see `isCausal`. */
+export function findPerplexity({ outputs, inputs, idLimits }: FirstBatch): Task | null {
   const ids = idsOf(inputs);
   const tokens = ids === null ? null : inputs.row(ids, 0);
   if (ids === null || tokens === null) return null;
@@ -36,7 +35,7 @@ export function idsOf(inputs: BatchRows): string | null {
   return whole.length === 1 ? (whole[0] ?? null) : null;
 }
 
-function answer(outputs: BatchRows, output: string, ids: string, { inputs, index, label }: Question): MetricSample {
+function answer(outputs: BatchRows, output: string, ids: string, { inputs, index }: Question): MetricSample {
   const tokens = inputs.row(ids, index);
   const scores = outputs.row(output, index);
   const mask = inputs.row('attention_mask', index)?.values ?? null;
@@ -50,10 +49,7 @@ function answer(outputs: BatchRows, output: string, ids: string, { inputs, index
     loss += logSumExp(row) - (row[tokens.values[at] as number] as number);
     count++;
   }
-  return {
-    label: typeof label === 'number' ? label : null,
-    terms: Number.isFinite(loss) && count > 0 ? [loss, count] : [],
-  };
+  return { label: null, terms: Number.isFinite(loss) && count > 0 ? [loss, count] : [] };
 }
 
 function logSumExp(values: Numbers): number {

@@ -9,8 +9,8 @@ import type { FirstBatch, Task, TaskFinder } from './task.ts';
 export const TASKS: readonly TaskFinder[] = [
   findDetection,
   findSegmentation,
-  findPerplexity,
   findClassification,
+  findPerplexity,
   findRegression,
 ];
 

@@ -14,7 +14,7 @@ export function findRegression({ outputs, labels }: FirstBatch): Task | null {
   const length = typeof label === 'number' ? 1 : label.length;
   const output = outputs.names.find((name) => {
     const row = outputs.row(name, 0);
-    return row !== null && row.dtype.includes('float') && row.values.length === length;
+    return row?.dtype.includes('float') === true && row.values.length === length;
   });
   if (output === undefined) return null;
   return { name: 'regression', classes: null, answer: (rows, question) => answer(rows, output, length, question) };

@@ -30,6 +30,3 @@ export interface FirstBatch {
 
 /** The task, or null when the outputs are not those of one. */
 export type TaskFinder = (first: FirstBatch) => Task | null;
-
-/** Dimensions of a row but those of size 1. */
-export const squeezed = (shape: readonly number[]): number[] => shape.filter((dim) => dim !== 1);

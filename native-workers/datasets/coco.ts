@@ -1,0 +1,92 @@
+/** Boxes in the form of COCO's annotation files: `images`, `annotations` with `bbox` [x, y, width, height] in pixels, `categories`. */
+import { basename } from 'node:path/posix';
+import { z } from 'zod';
+import type { BoxesLabel } from '../lib/batch.ts';
+import { HoneError } from '../protocol/errors.ts';
+import type { FileTree, TreeFile } from './file-tree.ts';
+import { type ImageLabels, MOST_LABEL_BYTES, placeBoxes } from './image-labels.ts';
+
+const cocoSchema = z.object({
+  images: z.array(
+    z.object({ id: z.number(), file_name: z.string(), width: z.number().positive(), height: z.number().positive() }),
+  ),
+  annotations: z.array(
+    z.object({
+      image_id: z.number(),
+      category_id: z.number(),
+      bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+      iscrowd: z.union([z.number(), z.boolean()]).optional(),
+    }),
+  ),
+  categories: z.array(z.object({ id: z.number(), name: z.string() })),
+});
+
+/**
+ * null for JSON that is something else. Classes are numbered by ascending category id, as detectors are trained; crowds are
+ * left out. Throws `data-unreadable` for annotations that contradict themselves.
+ */
+export async function readCoco(
+  tree: FileTree,
+  file: TreeFile,
+  images: readonly TreeFile[],
+): Promise<ImageLabels | null> {
+  let json: unknown;
+  try {
+    json = JSON.parse((await tree.read(file, MOST_LABEL_BYTES)).toString('utf8'));
+  } catch {
+    return null;
+  }
+  if (typeof json !== 'object' || json === null || !('annotations' in json) || !('categories' in json)) return null;
+  const parsed = cocoSchema.safeParse(json);
+  if (!parsed.success) {
+    throw new HoneError(
+      'data-unreadable',
+      `${file.path} is no COCO annotation file: ${z.prettifyError(parsed.error)}`,
+      {
+        where: { file: file.path },
+      },
+    );
+  }
+  const { annotations } = parsed.data;
+  const categories = parsed.data.categories.toSorted((a, b) => a.id - b.id);
+  const classOf = new Map(categories.map(({ id }, index) => [id, index]));
+  const listed = new Map(parsed.data.images.map((image) => [image.id, image]));
+  const boxes = new Map<number, BoxesLabel['boxes'][number][]>();
+  for (const {
+    image_id: id,
+    category_id: category,
+    bbox: [x, y, width, height],
+    iscrowd,
+  } of annotations) {
+    const image = listed.get(id);
+    const label = classOf.get(category);
+    if (image === undefined || label === undefined) {
+      throw new HoneError(
+        'data-unreadable',
+        `${file.path} has a box of image ${id} and category ${category}, which it does not list.`,
+        {
+          where: { file: file.path },
+        },
+      );
+    }
+    if (iscrowd) continue;
+    const box = [x / image.width, y / image.height, (x + width) / image.width, (y + height) / image.height] as const;
+    const found = boxes.get(id);
+    if (found === undefined) boxes.set(id, [{ class: label, box }]);
+    else found.push({ class: label, box });
+  }
+  const byName = new Map(parsed.data.images.map((image) => [basename(image.file_name), image]));
+  const samples = images.filter(({ path }) => byName.has(basename(path)));
+  return {
+    images: samples,
+    labelled: true,
+    grouped: false,
+    classes: categories.map(({ name }) => name),
+    classesAssumed: false,
+    notes: [{ code: 'labels-from-file', message: `The boxes are those of ${file.path}.` }],
+    classOf: () => null,
+    labelOf: async ({ path }, placement) =>
+      placeBoxes(boxes.get(byName.get(basename(path))?.id ?? -1) ?? [], placement),
+    groupOf: () => null,
+  };
+}

@@ -1,0 +1,147 @@
+/** What the model will really be fed: the first samples after all preprocessing, as something to look at. */
+import type { Label } from '../lib/batch.ts';
+import type { Feeds, HostTensor, NumericArray } from '../lib/engine.ts';
+import { bfloat16ToFloat, halfToFloat } from '../lib/half.ts';
+import type { Dataset, DatasetNote, SkippedSample } from './dataset.ts';
+import { encodePng, tensorToPixels } from './image-pixels.ts';
+import { type ImageSpec, imageInputOf, resolveImageSpec } from './image-spec.ts';
+import type { ModelSignature } from './signature.ts';
+
+export interface InputPreview {
+  readonly name: string;
+  readonly dtype: string;
+  /** Of one sample, without the batch axis. */
+  readonly shape: readonly number[];
+  /** Of the finite elements; null where there are none, as for text. */
+  readonly minimum: number | null;
+  readonly maximum: number | null;
+  readonly mean: number | null;
+  /** Elements that are NaN or infinite. */
+  readonly notFinite: number;
+  /** The picture that the tensor stands for, normalisation undone, as a `data:` address of a PNG. */
+  readonly picture?: string;
+  /** For sounds: lowest and highest value of each slice of time, at most 400 slices. */
+  readonly waveform?: readonly (readonly [number, number])[];
+  /** For everything else: the first elements, at most 64. */
+  readonly values?: readonly (number | string)[];
+}
+
+export interface SamplePreview {
+  readonly sample: string;
+  /** The label as text: a class name where classes have names. */
+  readonly label: string | null;
+  readonly group: string | null;
+  readonly inputs: readonly InputPreview[];
+}
+
+export interface DatasetPreview {
+  readonly name: string;
+  readonly kind: string;
+  readonly samples: number;
+  readonly classes: readonly string[] | null;
+  readonly preprocess: unknown;
+  readonly notes: readonly DatasetNote[];
+  readonly skipped: readonly SkippedSample[];
+  readonly first: readonly SamplePreview[];
+}
+
+const MOST_VALUES = 64;
+const MOST_SLICES = 400;
+
+/** The first `count` samples that can be read. */
+export async function previewDataset(
+  dataset: Dataset,
+  signature: ModelSignature,
+  count: number,
+): Promise<DatasetPreview> {
+  const spec = pictureSpec(dataset, signature);
+  const first: SamplePreview[] = [];
+  for await (const batch of dataset.batches(1)) {
+    first.push({
+      sample: batch.samples[0] ?? '',
+      label: labelText(batch.labels[0] ?? null, dataset.classes),
+      group: batch.groups?.[0] ?? null,
+      inputs: await previewInputs(batch.feeds, dataset, spec),
+    });
+    if (first.length >= count) break;
+  }
+  const { name, kind, samples, classes, preprocess, notes, skipped } = dataset;
+  return { name, kind, samples, classes, preprocess, notes, skipped, first };
+}
+
+/** How the data set makes pictures into tensors; null when it does not. */
+function pictureSpec({ preprocess }: Dataset, signature: ModelSignature): ImageSpec | null {
+  if (preprocess?.layout === undefined || imageInputOf(signature) === null) return null;
+  return resolveImageSpec(signature, preprocess).spec;
+}
+
+async function previewInputs(feeds: Feeds, dataset: Dataset, spec: ImageSpec | null): Promise<InputPreview[]> {
+  const previews: InputPreview[] = [];
+  for (const [name, tensor] of Object.entries(feeds)) {
+    const shape = dataset.batchless ? tensor.shape : tensor.shape.slice(1);
+    const { dtype, data } = tensor;
+    const numbers = plainNumbers(tensor);
+    if (numbers === null) {
+      const values = (data as readonly string[]).slice(0, MOST_VALUES);
+      previews.push({ name, dtype, shape, minimum: null, maximum: null, mean: null, notFinite: 0, values });
+      continue;
+    }
+    const base = { name, dtype, shape, ...summary(numbers) };
+    if (spec !== null && name === spec.input.name)
+      previews.push({ ...base, picture: await pictureOf(numbers, spec, shape) });
+    else if (dataset.kind === 'wav') previews.push({ ...base, waveform: waveformOf(numbers) });
+    else previews.push({ ...base, values: Array.from(numbers.slice(0, MOST_VALUES)) });
+  }
+  return previews;
+}
+
+function plainNumbers({ dtype, data }: HostTensor): Float64Array | null {
+  if (!ArrayBuffer.isView(data)) return null;
+  const values = data as NumericArray;
+  if (dtype === 'float16') return Float64Array.from(values as Uint16Array, halfToFloat);
+  if (dtype === 'bfloat16') return Float64Array.from(values as Uint16Array, bfloat16ToFloat);
+  if (values instanceof BigInt64Array || values instanceof BigUint64Array) return Float64Array.from(values, Number);
+  return Float64Array.from(values);
+}
+
+function summary(values: Float64Array): Pick<InputPreview, 'minimum' | 'maximum' | 'mean' | 'notFinite'> {
+  let [minimum, maximum, sum, finite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
+  for (const value of values) {
+    if (!Number.isFinite(value)) continue;
+    minimum = Math.min(minimum, value);
+    maximum = Math.max(maximum, value);
+    sum += value;
+    finite++;
+  }
+  const notFinite = values.length - finite;
+  return finite === 0
+    ? { minimum: null, maximum: null, mean: null, notFinite }
+    : { minimum, maximum, mean: sum / finite, notFinite };
+}
+
+async function pictureOf(values: Float64Array, spec: ImageSpec, shape: readonly number[]): Promise<string> {
+  const [height, width] = (spec.layout === 'nchw' ? shape.slice(1) : shape) as [number, number];
+  const png = await encodePng(tensorToPixels(values, spec, [height, width]));
+  return `data:image/png;base64,${png.toString('base64')}`;
+}
+
+function waveformOf(values: Float64Array): (readonly [number, number])[] {
+  const slices = Math.min(MOST_SLICES, values.length);
+  return Array.from({ length: slices }, (_, slice) => {
+    const part = values.subarray(
+      Math.floor((slice * values.length) / slices),
+      Math.floor(((slice + 1) * values.length) / slices),
+    );
+    return [
+      part.reduce((low, value) => Math.min(low, value), 1),
+      part.reduce((high, value) => Math.max(high, value), -1),
+    ] as const;
+  });
+}
+
+function labelText(label: Label, classes: readonly string[] | null): string | null {
+  if (label === null) return null;
+  if (typeof label === 'number') return classes?.[label] ?? String(label);
+  if (!('kind' in label)) return label.join(', ');
+  return label.kind === 'boxes' ? `${label.boxes.length} objects` : `mask of ${label.height} x ${label.width}`;
+}
