@@ -6,7 +6,8 @@
  *
  * - MatMul and Gemm: DequantizeLinear on the weight. The engine fuses it to MatMulNBits with 8 bits, in all opsets from 13 on,
  *   so the weight stays int8 in memory. 1024 x 1024, 1 / 16 / 128 rows: 0.024 / 0.13 / 1.15 ms, float 0.064 / 0.17 / 1.19 ms.
- *   A transposed Gemm does not fuse, so its weight is turned round. The kernel rounds activations to 8 bits by blocks of 32
+ *   A transposed Gemm does not fuse, so its weight is turned round. Below opset 13 products get the form of convolutions.
+ *   The kernel rounds activations to 8 bits by blocks of 32
  *   (`session.qdq_matmulnbits_accuracy_level` is 4 unless set): relative error 0.0053 against 0.0038 of the weights alone.
  *   MatMulNBits written out with blocks of 128 takes 0.024 / 0.11 / 0.79 ms, but is an operator of ONNX Runtime only.
  * - Conv and ConvTranspose: Cast and Mul, which the engine folds to float weights when it loads the model. 128 channels, 3 x 3,
@@ -29,7 +30,6 @@ import { HoneError } from '../protocol/errors.ts';
 import { addConstant, allGraphs, Counter, constantsOf, dropIfUnread } from './edit.ts';
 import { definePass, type ExpectedKernel, type PassContext, type PassNote } from './pass.ts';
 import { refuseQuantized } from './quantization/already-quantized.ts';
-import { quantizationDomain } from './quantization/insert.ts';
 import { biasAfter, integerWeight, planProduct, scaledBias } from './quantization/products.ts';
 import { channelView, quantizeWeight, relativeError } from './quantization/weights.ts';
 import { SHARE_WEIGHTS_DEFAULTS, shareInGraph } from './share-weights.ts';
@@ -96,7 +96,7 @@ export const quantizeWeightsInt8 = definePass<QuantizeWeightsInt8Options>(
     for (const [index, [weight, readers]] of weights.entries()) {
       await context.progress(index, weights.length, `quantizing ${weight.name}`);
       for (const node of readers) {
-        if (node.is('MatMul', 'Gemm')) {
+        if (fuses(model, node)) {
           const made = biasAfter(node.outputs[0] as Value) ?? node.outputs[0];
           fused.push({ label: node.label, output: made?.name ?? '' });
         }
@@ -113,6 +113,11 @@ export const quantizeWeightsInt8 = definePass<QuantizeWeightsInt8Options>(
     return { status: 'changed', counts: counts.counts, notes, expects, details: { quantization: layers } };
   },
 );
+
+/** Products whose DequantizeLinear the engine fuses: only ONNX's own, which has an axis from opset 13 on. */
+function fuses(model: Model, node: Node): boolean {
+  return model.opset >= 13 && node.is('MatMul', 'Gemm');
+}
 
 interface QuantizedLayer {
   readonly name: string;
@@ -183,7 +188,7 @@ export function quantizeReader(
       graph.uniqueName(`${weight.name}_int8`),
       new Tensor({ dtype: 'int8', shape, data: spill(context.scratch, codes) }),
     );
-  const error = node.is('MatMul', 'Gemm')
+  const error = fuses(model, node)
     ? dequantizeForProduct(model, graph, node, weight, options, store)
     : scaleInFloat(graph, node, weight, tensor, options, store);
   return { name: node.label, operator: node.opType, shape: tensor.shape, error };
@@ -207,7 +212,6 @@ function dequantizeForProduct(
   const restored = graph.createValue(`${weight.name}_dequantized`, tensorType('float32', shape));
   graph.addNode({
     opType: 'DequantizeLinear',
-    domain: quantizationDomain(model, 'int8'),
     name: `${weight.name}_DequantizeLinear`,
     inputs: [
       store(codes, shape),
