@@ -30,8 +30,8 @@ export class RunLock {
       // SQLite would open what cannot be written for reading, and then a lock excludes nobody.
       accessSync(existsSync(path) ? path : folder, constants.W_OK);
       database = new DatabaseSync(path, { timeout: WAIT_MS });
-      // Nothing is ever written, so there is nothing to undo; without a journal, the file stays alone and empty.
-      database.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
+      // Nothing is ever written; with its journal in memory the file stays alone and empty.
+      database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
       return new RunLock(database);
     } catch (thrown) {
       database?.close();
