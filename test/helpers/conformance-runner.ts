@@ -1,0 +1,76 @@
+/** A child process of `runConformance`: rewrites the model of a test with Hone, runs it, and compares with the expected outputs. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ExternalFiles } from '../../native-workers/formats/onnx/external-data.ts';
+import { readOnnx } from '../../native-workers/formats/onnx/read.ts';
+import { readTensor } from '../../native-workers/formats/onnx/read-tensor.ts';
+import { onnxBytes } from '../../native-workers/formats/onnx/write.ts';
+import type { Tensor } from '../../native-workers/graph/tensor.ts';
+import { toHostTensor } from '../../native-workers/graph/tensor-values.ts';
+import { MemorySource } from '../../native-workers/lib/bytes.ts';
+import type { Feeds, HostTensor } from '../../native-workers/lib/engine.ts';
+import { halfToFloat } from '../../native-workers/lib/half.ts';
+import { ProtobufReader } from '../../native-workers/lib/protobuf-reader.ts';
+import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
+import type { Outcome } from './conformance.ts';
+
+const folder = process.argv[2] ?? '';
+const engine = await openEngine();
+
+process.on('message', (name) => {
+  void run(String(name)).then((outcome) => process.send?.({ name, ...outcome }));
+});
+
+async function run(name: string): Promise<Outcome> {
+  const test = join(folder, name);
+  const model = readOnnx(join(test, 'model.onnx'));
+  const { inputs, outputs } = model.graph;
+  if ([...inputs, ...outputs].some(({ type }) => type?.kind !== 'tensor')) {
+    return { verdict: 'skip', detail: 'A value is no tensor.' };
+  }
+  const feeds: Feeds = {};
+  inputs.forEach(({ name: input }, index) => {
+    const tensor = load(test, `input_${index}.pb`);
+    if (tensor !== null) feeds[input] = toHostTensor(tensor);
+  });
+  let results: Feeds;
+  try {
+    const session = await engine.open(onnxBytes(model));
+    results = await session.run(feeds);
+    await session.release();
+  } catch (thrown) {
+    return { verdict: 'error', detail: String(thrown) };
+  }
+  for (const [index, { name: output }] of outputs.entries()) {
+    const expected = load(test, `output_${index}.pb`);
+    const difference = expected === null ? null : compare(results[output], toHostTensor(expected));
+    if (difference !== null) return { verdict: 'differ', detail: `${output}: ${difference}` };
+  }
+  return { verdict: 'pass', detail: '' };
+}
+
+/** null for an optional input that the test leaves out. */
+function load(test: string, file: string): Tensor | null {
+  const path = join(test, 'test_data_set_0', file);
+  if (!existsSync(path)) return null;
+  return readTensor(new ProtobufReader(new MemorySource(readFileSync(path))), new ExternalFiles(null)).tensor;
+}
+
+/** The rules of the baseline's `recheck`. */
+function compare(actual: HostTensor | undefined, expected: HostTensor): string | null {
+  if (actual === undefined) return 'no output';
+  if (actual.dtype !== expected.dtype) return `${actual.dtype} for ${expected.dtype}`;
+  if (actual.shape.join() !== expected.shape.join()) return `[${actual.shape.join()}] for [${expected.shape.join()}]`;
+  const half = expected.dtype === 'float16';
+  const isFloat = half || expected.dtype === 'float32' || expected.dtype === 'float64';
+  for (let index = 0; index < expected.data.length; index++) {
+    const [a, b] = [actual.data[index], expected.data[index]];
+    if (a === b) continue;
+    if (!isFloat) return `${a} for ${b} at ${index}`;
+    const [x, y] = [Number(a), Number(b)].map((value) => (half ? halfToFloat(value) : value)) as [number, number];
+    const tolerance = half ? 1e-3 + 1e-2 * Math.abs(y) : 1e-5 + 1e-3 * Math.abs(y);
+    if (Number.isNaN(x) && Number.isNaN(y)) continue;
+    if (x !== y && !(Math.abs(x - y) <= tolerance)) return `${x} for ${y} at ${index}`;
+  }
+  return null;
+}
