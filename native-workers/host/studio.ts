@@ -24,6 +24,7 @@ import { renderReport } from '../report/render.ts';
 import { verify } from '../report/verify.ts';
 import { Grants } from './grants.ts';
 import type { ActiveRun } from './run.ts';
+import { readRunLog } from './run-log.ts';
 import { REPORT } from './run-store.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -116,6 +117,7 @@ export class Studio {
       },
       'runs.resume': async ({ id }) => this.#watch(await workspace.resumeRun(ownRun(id))),
       'runs.manifest': async ({ id }) => withoutPaths((await workspace.openRun(ownRun(id))).manifest),
+      'runs.log': async ({ id }) => readRunLog((await workspace.openRun(ownRun(id))).folder),
       'runs.grants': async ({ id }) => {
         const { manifest } = await workspace.openRun(ownRun(id));
         const { calibration, evaluation } = pathsSchema.parse(manifest.request);

@@ -90,6 +90,13 @@ export const STUDIO_METHODS = {
   'runs.cancel': { params: z.strictObject({ id: z.string() }), result: z.strictObject({}) },
   'runs.resume': { params: z.strictObject({ id: z.string() }), result: z.strictObject({ id: z.string() }) },
   'runs.manifest': { params: z.strictObject({ id: z.string() }), result: manifestSchema },
+  /** What the run told so far; times in milliseconds since 1970. */
+  'runs.log': {
+    params: z.strictObject({ id: z.string() }),
+    result: z.array(
+      z.strictObject({ time: z.number(), level: z.enum(['info', 'warning', 'error']), message: z.string() }),
+    ),
+  },
   /** The files of an earlier run, to start another with them; null for what was not given or is no longer there. */
   'runs.grants': {
     params: z.strictObject({ id: z.string() }),

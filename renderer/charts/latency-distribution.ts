@@ -26,8 +26,8 @@ export interface Bins {
 }
 
 /**
- * Bins over all the given samples, with a little room at the left. They end where the bulk does, so that a few stray runs
- * do not squeeze all the others into a corner; what is above counts in the last bin.
+ * Bins over all the given samples, with a little room at the left. They end where the bulk does, so that stray runs do not
+ * squeeze all the others into a corner; what is above counts in the last bin.
  */
 export function binsFor(variants: readonly (readonly number[])[]): Bins {
   const sorted = variants.filter((samples) => samples.length > 0).map(sortedCopy);
@@ -38,10 +38,11 @@ export function binsFor(variants: readonly (readonly number[])[]): Bins {
   return { start: low - room, width: (high - low + 2 * room) / count, count };
 }
 
-/** The 99th percentile, or three times the width of the middle 90 % above the median where that is less. */
+/** The 99th percentile, or six times the width of the middle half above the median where that is less. */
 function bulkEnd(sorted: readonly number[]): number {
-  const width = quantile(sorted, 0.95) - quantile(sorted, 0.05);
-  return Math.max(quantile(sorted, 0.95), Math.min(quantile(sorted, 0.99), quantile(sorted, 0.5) + 3 * width));
+  const median = quantile(sorted, 0.5);
+  const width = Math.max(quantile(sorted, 0.75) - quantile(sorted, 0.25), 0.02 * median);
+  return Math.min(quantile(sorted, 0.99), median + 6 * width);
 }
 
 /** Share of the samples in each bin; the shares add up to 1. */
@@ -54,10 +55,10 @@ export function histogram(samples: readonly number[], { start, width, count }: B
   return shares;
 }
 
-/** Whether the bulk of one (up to its 99th percentile) lies wholly below the other. */
+/** Whether the bulk of one lies wholly below the other. */
 export function areApart(one: readonly number[], other: readonly number[]): boolean {
   const [a, b] = [sortedCopy(one), sortedCopy(other)];
-  return quantile(a, 0.99) < quantile(b, 0) || quantile(b, 0.99) < quantile(a, 0);
+  return bulkEnd(a) < quantile(b, 0) || bulkEnd(b) < quantile(a, 0);
 }
 
 export function latencyDistribution(before: Distribution, after: Distribution, theme: ChartTheme): EChartsOption {
@@ -134,17 +135,22 @@ function outline(shares: readonly number[], { start, width }: Bins): [number, nu
   return [...points, [start + shares.length * width, shares.at(-1) ?? 0]];
 }
 
-/** Each label has a row of its own above the plot, and stands on the side of its line where there is more room. */
+/**
+ * Each label has a row of its own above the plot, and stands on the side of its line where there is more room. A quantile
+ * beyond the plot is named at its edge, with an arrow.
+ */
 function quantileMarks({ samples, color }: Colored, { start, width, count }: Bins, row: number, theme: ChartTheme) {
   const sorted = sortedCopy(samples);
+  const end = start + width * count;
   const mark = (name: string, q: number, type: 'solid' | 'dashed', above: number) => {
     const value = quantile(sorted, q);
+    const isBeyond = value > end;
     return {
-      xAxis: value,
-      lineStyle: { color, type, width: 1.25 },
+      xAxis: Math.min(value, end),
+      lineStyle: { color, type, width: isBeyond ? 0 : 1.25 },
       label: {
-        formatter: ` ${name} ${formatMs(value)} `,
-        align: (value - start < 0.55 * width * count ? 'left' : 'right') as 'left' | 'right',
+        formatter: ` ${name} ${formatMs(value)}${isBeyond ? ' →' : ''} `,
+        align: (value < start + 0.55 * (end - start) ? 'left' : 'right') as 'left' | 'right',
         distance: 2 + 13 * above,
       },
     };

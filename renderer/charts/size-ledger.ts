@@ -20,11 +20,11 @@ export function sizeParts(before: Ledger, after: Ledger | null): SizePart[] {
     ledger?.byDtype.find((row) => row.dtype === dtype)?.bytes ?? 0;
   const dtypes = new Set([...before.byDtype, ...(after?.byDtype ?? [])].map(({ dtype }) => dtype));
   const parts = [...dtypes].map((dtype) => ({
-    name: `${dtype} weights`,
+    name: dtype,
     before: bytes(before, dtype),
     after: bytes(after, dtype),
   }));
-  const rest = { name: 'graph and names', before: before.structure, after: after?.structure ?? 0 };
+  const rest = { name: 'graph', before: before.structure, after: after?.structure ?? 0 };
   return [...parts, rest].sort((a, b) => Math.max(b.before, b.after) - Math.max(a.before, a.after));
 }
 

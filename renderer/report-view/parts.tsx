@@ -46,7 +46,7 @@ export function DataTable({ caption, columns, rows, quiet = false }: DataTablePr
   return (
     // Wide tables scroll by themselves; a scrolled region must be reachable by keyboard.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region without it cannot be scrolled by keyboard
-    <section className="report-scroll" tabIndex={0} aria-label={caption}>
+    <section className="report-table-box" tabIndex={0} aria-label={caption}>
       <table className="report-table">
         <caption className={quiet ? 'report-hidden' : undefined}>{caption}</caption>
         <thead>

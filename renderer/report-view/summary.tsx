@@ -8,7 +8,7 @@ import {
   formatNumber,
   formatRatio,
 } from '../../native-workers/report/format.ts';
-import { unitOfMetric } from '../../native-workers/report/metric.ts';
+import { labelOfMetric, unitOfMetric } from '../../native-workers/report/metric.ts';
 import { dataOf } from '../../native-workers/report/outcome.ts';
 import { visible } from '../../native-workers/report/text.ts';
 import { Name, Pill, type Tone } from './parts.tsx';
@@ -103,7 +103,7 @@ function accuracyAnswer({ verdict, sections }: ReportDocument): Answer {
   if (metric !== undefined) {
     const unit = unitOfMetric(metric);
     const detail = `95 % interval ${formatDeltaRange(metric.interval, unit)}`;
-    return { ...common, label: visible(metric.name), value: formatDelta(metric.delta, unit), detail };
+    return { ...common, label: visible(labelOfMetric(metric)), value: formatDelta(metric.delta, unit), detail };
   }
   const worst = dataOf(sections.fidelity)?.worst;
   if (worst === undefined || worst.cosine === null) return { ...common, label: 'Accuracy', value: NONE, detail: '' };

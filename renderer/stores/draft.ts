@@ -6,7 +6,14 @@ import type { Recipe } from '../../native-workers/protocol/recipe.ts';
 import type { Grant } from '../../native-workers/protocol/studio.ts';
 import type { RawValue } from './option-values.ts';
 import { type EditedStep, matchingPreset, moveStep, newStep, readSteps, stepsOf } from './recipe-form.ts';
-import { EMPTY_RUN_FORM, type RecipeName, type RunForm, type RunRequestParams, readRun } from './run-form.ts';
+import {
+  EMPTY_RUN_FORM,
+  type RecipeName,
+  type RunForm,
+  type RunRequestParams,
+  readRun,
+  requestFields,
+} from './run-form.ts';
 import { studio, useSession } from './session.ts';
 
 export interface Draft {
@@ -83,6 +90,7 @@ export async function repeatRun(id: string): Promise<string | null> {
   useDraft.setState(({ form }) => ({
     form: {
       ...form,
+      ...requestFields(manifest.request),
       seed: String(manifest.seed),
       calibration: grants.calibration ?? form.calibration,
       evaluation: grants.evaluation ?? form.evaluation,
@@ -122,6 +130,10 @@ export function resetStep(key: string): void {
 
 export function setField<Name extends keyof RunForm>(name: Name, value: RunForm[Name]): void {
   useDraft.setState(({ form }) => ({ form: { ...form, [name]: value } }));
+}
+
+export function setFields(fields: Partial<RunForm>): void {
+  useDraft.setState(({ form }) => ({ form: { ...form, ...fields } }));
 }
 
 /** Starts the run and returns its id. The caller has made sure that the request is whole. */

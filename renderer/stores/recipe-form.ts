@@ -70,7 +70,7 @@ export function parseRecipe(text: string, passes: readonly PassInfo[]): Reading<
   const parsed = recipeSchema.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    return { ok: false, problem: PROBLEMS.recipe(issue?.path.join('.') ?? '', issue?.message ?? '') };
+    return { ok: false, problem: PROBLEMS.field(issue?.path.join('.') ?? '', issue?.message ?? '') };
   }
   const steps = stepsOf(parsed.data, passes);
   return steps.ok ? { ok: true, value: parsed.data } : steps;

@@ -1,6 +1,12 @@
 /** What a run needs besides its model and recipe, as the form holds it, and the request that comes of it. */
 import type { Recipe } from '../../native-workers/protocol/recipe.ts';
-import type { BenchmarkOptions, Budgets, Preprocess } from '../../native-workers/protocol/request.ts';
+import {
+  type BenchmarkOptions,
+  type Budgets,
+  type Preprocess,
+  preprocessSchema,
+  runRequestSchema,
+} from '../../native-workers/protocol/request.ts';
 import type { Grant, PassInfo, StudioParams } from '../../native-workers/protocol/studio.ts';
 import { PROBLEMS } from '../text/problems.ts';
 import { type NumberBounds, type Reading, readNumber, readNumbers } from './option-values.ts';
@@ -63,6 +69,66 @@ export const EMPTY_RUN_FORM: RunForm = {
   maxMs: '',
   maxMb: '',
 };
+
+/** The fields that a preprocessing description fills; the rest become empty. */
+export function preprocessFields(preprocess: Preprocess): Partial<RunForm> {
+  const { size, resize, crop, color, scale, mean, std, layout, maxLength, sampleRate } = preprocess;
+  const text = (value: number | string | undefined): string => String(value ?? '');
+  return {
+    height: text(size?.[0]),
+    width: text(size?.[1]),
+    resize: text(resize),
+    crop: typeof crop === 'boolean' ? (crop ? 'yes' : 'no') : text(crop),
+    color: text(color),
+    scale: text(scale),
+    mean: mean?.join(', ') ?? '',
+    std: std?.join(', ') ?? '',
+    layout: text(layout),
+    maxLength: text(maxLength),
+    sampleRate: text(sampleRate),
+  };
+}
+
+/** The fields that an earlier run's request fills; what is not understood is left as it is. Files come by grants. */
+export function requestFields(request: Readonly<Record<string, unknown>>): Partial<RunForm> {
+  const parsed = runRequestSchema
+    .pick({ preprocess: true, samples: true, benchmark: true, budgets: true })
+    .partial()
+    .strip()
+    .safeParse(request);
+  if (!parsed.success) return {};
+  const { preprocess, samples, benchmark = {}, budgets = {} } = parsed.data;
+  const text = (value: number | undefined): string => String(value ?? '');
+  return {
+    ...preprocessFields(preprocess ?? {}),
+    samples: text(samples),
+    provider: benchmark.provider?.join(', ') ?? '',
+    threads: benchmark.threads?.join(', ') ?? '',
+    batch: benchmark.batch?.join(', ') ?? '',
+    seconds: text(benchmark.seconds),
+    profile: benchmark.profile ?? false,
+    sustained: text(benchmark.sustained),
+    maxDrop: text(budgets.maxDrop),
+    maxMs: text(budgets.maxMs),
+    maxMb: text(budgets.maxMb),
+  };
+}
+
+/** Preprocessing from the text of a JSON file, as `--preprocess` takes it. */
+export function parsePreprocess(text: string): Reading<Partial<RunForm>> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    return { ok: false, problem: PROBLEMS.json(error instanceof Error ? error.message : String(error)) };
+  }
+  const parsed = preprocessSchema.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return { ok: false, problem: PROBLEMS.field(issue?.path.join('.') ?? '', issue?.message ?? '') };
+  }
+  return { ok: true, value: preprocessFields(parsed.data) };
+}
 
 export type RunRequestParams = StudioParams<'runs.start'>;
 

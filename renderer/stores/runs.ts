@@ -3,15 +3,11 @@ import { create } from 'zustand';
 import { type ErrorData, toHoneError } from '../../native-workers/protocol/errors.ts';
 import type { Manifest } from '../../native-workers/protocol/facts.ts';
 import type { Progress } from '../../native-workers/protocol/messages.ts';
-import type { StudioEvent } from '../../native-workers/protocol/studio.ts';
+import type { StudioEvent, StudioResult } from '../../native-workers/protocol/studio.ts';
 import { studio } from './session.ts';
 
-export interface LogLine {
-  /** Milliseconds since 1970, when it came in. */
-  readonly time: number;
-  readonly level: 'info' | 'warning';
-  readonly message: string;
-}
+/** `time` is in milliseconds since 1970. */
+export type LogLine = StudioResult<'runs.log'>[number];
 
 export interface LiveRun {
   readonly manifest: Manifest | null;
@@ -78,17 +74,19 @@ export async function loadRun(id: string): Promise<void> {
   try {
     const manifest = await studio().call('runs.manifest', { id });
     useRuns.setState(({ runs }) => ({ runs: applyRunEvent(runs, { type: 'run', manifest }, Date.now()) }));
+    const log = await studio().call('runs.log', { id });
+    patch(id, (run) => ({ log: mergeLog(log, run.log) }));
   } catch (error) {
-    patch(id, { error: toHoneError(error).toData() });
+    patch(id, () => ({ error: toHoneError(error).toData() }));
   }
 }
 
 export async function cancelRun(id: string): Promise<void> {
-  patch(id, { cancelling: true });
+  patch(id, () => ({ cancelling: true }));
   try {
     await studio().call('runs.cancel', { id });
   } catch (error) {
-    patch(id, { cancelling: false });
+    patch(id, () => ({ cancelling: false }));
     throw error;
   }
 }
@@ -110,6 +108,22 @@ export function forgetRun(id: string): void {
   useRuns.setState(({ runs }) => ({ runs: Object.fromEntries(Object.entries(runs).filter(([key]) => key !== id)) }));
 }
 
-function patch(id: string, change: Partial<LiveRun>): void {
-  useRuns.setState(({ runs }) => ({ runs: { ...runs, [id]: { ...(runs[id] ?? NEW_RUN), ...change } } }));
+function patch(id: string, change: (run: LiveRun) => Partial<LiveRun>): void {
+  useRuns.setState(({ runs }) => {
+    const run = runs[id] ?? NEW_RUN;
+    return { runs: { ...runs, [id]: { ...run, ...change(run) } } };
+  });
+}
+
+/** What was read of the log, and the lines that came in while it was read and are not in it. */
+export function mergeLog(read: readonly LogLine[], seen: readonly LogLine[]): readonly LogLine[] {
+  const key = (line: LogLine): string => `${line.level} ${line.message}`;
+  const known = new Map<string, number>();
+  for (const line of read) known.set(key(line), (known.get(key(line)) ?? 0) + 1);
+  const missing = seen.filter((line) => {
+    const left = known.get(key(line)) ?? 0;
+    known.set(key(line), left - 1);
+    return left <= 0;
+  });
+  return [...read, ...missing];
 }

@@ -125,6 +125,7 @@ export const DATA = {
   seedHint: 'The same seed, recipe and inputs give the same bytes.',
   preprocess: 'Preprocessing',
   preprocessHint: 'What is left empty comes from the signature of the model.',
+  importPreprocess: 'Fill from preprocess.json',
   preprocessCount: (count: number) => (count === 0 ? 'from the model' : `${plural(count, 'field')} set`),
   height: 'Height',
   width: 'Width',

@@ -10,7 +10,7 @@ export const PROBLEMS = {
   item: (item: string, problem: string) => `“${item}”: ${problem}`,
   pair: 'Give both height and width.',
   json: (reason: string) => `This is not valid JSON: ${reason}`,
-  recipe: (field: string, reason: string) => `${field === '' ? 'The recipe' : field}: ${reason}`,
+  field: (field: string, reason: string) => `${field === '' ? 'The whole' : field}: ${reason}`,
   unknownPass: (pass: string) => `There is no pass “${pass}”.`,
   unknownOption: (pass: string, option: string) => `The pass ${pass} has no option “${option}”.`,
   noModel: 'Choose a model first.',

@@ -6,7 +6,7 @@ export const RUN = {
   log: 'Log',
   followTail: 'Follow the end',
   logEmpty: 'No lines yet.',
-  logGone: 'The lines of this run were written before this window opened. They are in log.txt of the run folder.',
+  logNone: 'The run left no log.',
   warnings: (count: number) => `${count} ${count === 1 ? 'warning' : 'warnings'}`,
   cancel: 'Cancel',
   cancelling: 'Cancelling',

@@ -21,6 +21,9 @@ export const STAGE_STATUS: Record<StageRow['status'], string> = {
   cancelled: 'Cancelled',
 };
 
+/** Of a stage that waits in a run which has ended. */
+export const STAGE_NOT_RUN = 'Not run';
+
 export const STAGE_TITLE: Record<StageRow['name'], string> = {
   inspect: 'Inspect',
   optimize: 'Optimize',

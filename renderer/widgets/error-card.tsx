@@ -48,7 +48,7 @@ export function ErrorCard({ error, actions }: ErrorCardProps) {
       </dl>
       <div className="error-actions">
         {actions}
-        <Button weight="quiet" icon={Copy} onClick={() => copyText(JSON.stringify(error, null, 2))}>
+        <Button icon={Copy} onClick={() => copyText(JSON.stringify(error, null, 2))}>
           {SHELL.details}
         </Button>
       </div>

@@ -1,7 +1,7 @@
 /** The status of a run or stage: a shape and a word, so that colour never stands alone. */
 import { Ban, CircleCheck, CircleDashed, CircleMinus, CircleX, Loader, Unplug } from 'lucide-react';
 import type { Manifest } from '../../native-workers/protocol/facts.ts';
-import { RUN_STATUS, STAGE_STATUS } from '../text/status.ts';
+import { RUN_STATUS, STAGE_NOT_RUN, STAGE_STATUS } from '../text/status.ts';
 
 type StageStatus = Manifest['stages'][number]['status'];
 
@@ -24,8 +24,15 @@ export function RunStatus({ status }: { readonly status: Manifest['status'] }) {
   );
 }
 
-export function StageStatus({ status }: { readonly status: StageStatus }) {
-  return <span className={`status status-${status}`}>{STAGE_STATUS[status]}</span>;
+export interface StageStatusProps {
+  readonly status: StageStatus;
+  /** The run has ended: what waits will not run. */
+  readonly ended: boolean;
+}
+
+export function StageStatus({ status, ended }: StageStatusProps) {
+  const text = status === 'pending' && ended ? STAGE_NOT_RUN : STAGE_STATUS[status];
+  return <span className={`status status-${status}`}>{text}</span>;
 }
 
 export function StatusIcon({ status }: { readonly status: keyof typeof ICONS }) {

@@ -152,6 +152,6 @@ function isOwnClick(event: MouseEvent): boolean {
   return (
     !(target instanceof Element) ||
     !currentTarget.contains(target) ||
-    target.closest('button, a, input, label') !== null
+    target.closest('button, a, input, label, [role="checkbox"]') !== null
   );
 }

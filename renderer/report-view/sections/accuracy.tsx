@@ -3,10 +3,12 @@ import {
   formatDelta,
   formatDeltaRange,
   formatNumber,
+  formatPoints,
   formatProbability,
+  formatShare,
   plural,
 } from '../../../native-workers/report/format.ts';
-import { unitOfMetric } from '../../../native-workers/report/metric.ts';
+import { labelOfMetric, unitOfMetric } from '../../../native-workers/report/metric.ts';
 import type { AccuracySection } from '../../../native-workers/report/sections/accuracy.ts';
 import { DataTable, Details, JudgementPill, Name, Pill } from '../parts.tsx';
 import type { SectionProps, SectionView } from '../section-view.tsx';
@@ -37,6 +39,8 @@ function Accuracy({ data }: SectionProps<'accuracy'>) {
         rows={data.metrics.map((metric) => ({ id: metric.name, cells: metricCells(metric) }))}
       />
       <Flips flips={data.flips} />
+      {data.subgroups === null ? null : <Subgroups subgroups={data.subgroups} metrics={data.metrics} />}
+      {data.byClass === null ? null : <ByClass rows={data.byClass} />}
       {data.skipped.length === 0 ? null : (
         <Details summary={`${plural(data.skipped.length, 'sample')} could not be read`}>
           <DataTable
@@ -58,7 +62,7 @@ function metricCells(metric: AccuracySection['metrics'][number]) {
   const value = (number: number): string => formatNumber(number, unit);
   const { before, after, intervalBefore, intervalAfter, delta, interval, p, test } = metric;
   return [
-    <Name key="name" text={metric.name} />,
+    <Name key="name" text={labelOfMetric(metric)} />,
     `${value(before)} (${value(intervalBefore.low)} to ${value(intervalBefore.high)})`,
     `${value(after)} (${value(intervalAfter.low)} to ${value(intervalAfter.high)})`,
     `${formatDelta(delta, unit)} (${formatDeltaRange(interval, unit)})`,
@@ -111,6 +115,78 @@ function Flips({ flips }: { readonly flips: AccuracySection['flips'] }) {
           }))}
         />
       </div>
+    </>
+  );
+}
+
+function ByClass({ rows }: { readonly rows: NonNullable<AccuracySection['byClass']> }) {
+  return (
+    <Details summary={`By class: ${plural(rows.length, 'class', 'classes')}`}>
+      <DataTable
+        caption="Recall and precision by class, the largest losses of recall first"
+        columns={[
+          { label: 'Class' },
+          { label: 'Samples', numeric: true },
+          { label: 'Recall before', numeric: true },
+          { label: 'Recall after', numeric: true },
+          { label: 'Change', numeric: true },
+          { label: 'Precision before', numeric: true },
+          { label: 'Precision after', numeric: true },
+        ]}
+        rows={rows.map(({ label, samples, recall, precision }) => ({
+          id: label,
+          cells: [
+            <Name key="label" text={label} />,
+            formatCount(samples),
+            formatShare(recall.before),
+            formatShare(recall.after),
+            formatPoints(recall.after - recall.before),
+            formatShare(precision.before),
+            formatShare(precision.after),
+          ],
+        }))}
+      />
+    </Details>
+  );
+}
+
+interface SubgroupsProps {
+  readonly subgroups: NonNullable<AccuracySection['subgroups']>;
+  readonly metrics: AccuracySection['metrics'];
+}
+
+function Subgroups({ subgroups, metrics }: SubgroupsProps) {
+  const { metric, groups, gap } = subgroups;
+  const unit = unitOfMetric(metrics.find(({ name }) => name === metric) ?? { unit: '1' });
+  return (
+    <>
+      <h3>By subgroup</h3>
+      <DataTable
+        caption={`${metric} by subgroup`}
+        columns={[
+          { label: 'Subgroup' },
+          { label: 'Samples', numeric: true },
+          { label: 'Before', numeric: true },
+          { label: 'After', numeric: true },
+          { label: 'Change', numeric: true },
+        ]}
+        rows={groups.map(({ group, samples, before, after, delta }) => ({
+          id: group,
+          cells: [
+            <Name key="group" text={group} />,
+            formatCount(samples),
+            formatNumber(before, unit),
+            formatNumber(after, unit),
+            formatDelta(delta, unit),
+          ],
+        }))}
+      />
+      {gap === null ? null : (
+        <p>
+          From the best to the worst group: {formatNumber(gap.before, unit)} before, {formatNumber(gap.after, unit)}{' '}
+          after.
+        </p>
+      )}
     </>
   );
 }

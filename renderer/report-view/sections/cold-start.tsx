@@ -8,8 +8,8 @@ export const coldStartView: SectionView<'coldStart'> = { title: 'Cold start', Vi
 type Spread = ColdStartSection['before']['load'];
 
 const PARTS = [
-  ['load', 'Load the file'],
-  ['create', 'Create the session'],
+  ['load', 'Start the process, load the runtime'],
+  ['create', 'Read the model, create the session'],
   ['firstRun', 'First run'],
   ['total', 'Total'],
 ] as const;

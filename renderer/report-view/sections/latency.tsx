@@ -142,7 +142,7 @@ function PairTable({ pairs }: { readonly pairs: readonly Pair[] }) {
       const cells = COLUMNS.map(({ of }) => (stats === null ? (error?.code ?? 'no samples') : of(stats)));
       return {
         id: `${index} ${side}`,
-        cells: [`${side === 'before' ? 'Before' : 'After'}, ${nameOf(pair)}`, ...cells],
+        cells: [`${side === 'before' ? 'Before' : 'After'}${pairs.length > 1 ? `, ${nameOf(pair)}` : ''}`, ...cells],
       };
     }),
   );

@@ -33,7 +33,7 @@ function Size({ data }: SectionProps<'size'>) {
     <>
       <div className="report-columns">
         <figure>
-          <figcaption>Bytes by what they hold</figcaption>
+          <figcaption>Bytes on disk: weights by type, and the graph with its names</figcaption>
           <Chart description={`${words.join('; ')}.`} height={170} option={byDtype} />
           <DataTable
             caption="Bytes by what they hold"

@@ -19,7 +19,7 @@ export interface RunTableProps {
   readonly onDelete: (run: RunSummary) => void;
 }
 
-const ROW_HEIGHT = 40;
+const ROW_HEIGHT = 34;
 
 export function RunTable({ runs, onDelete }: RunTableProps) {
   const selected = useLibrary((library) => library.selected);
@@ -49,7 +49,7 @@ export function RunTable({ runs, onDelete }: RunTableProps) {
     {
       id: 'model',
       ...sortable('model'),
-      track: 'minmax(9rem, 2fr)',
+      track: 'minmax(8rem, 2fr)',
       cell: (run) => (
         <a className="run-link" href={formatRoute(routeOf(run))} tabIndex={-1}>
           <Cut text={run.model} />
@@ -59,29 +59,35 @@ export function RunTable({ runs, onDelete }: RunTableProps) {
     {
       id: 'recipe',
       ...sortable('recipe'),
-      track: 'minmax(7rem, 1.4fr)',
+      track: 'minmax(6rem, 1.4fr)',
       cell: (run) => <Cut text={run.recipe} />,
     },
     { id: 'status', ...sortable('status'), track: '6.5rem', cell: (run) => <RunStatus status={run.status} /> },
-    { id: 'size', ...sortable('size'), track: 'minmax(12rem, 1fr)', numeric: true, cell: (run) => <Size run={run} /> },
+    {
+      id: 'size',
+      ...sortable('size'),
+      track: 'minmax(13.5rem, 1fr)',
+      numeric: true,
+      cell: (run) => <Size run={run} />,
+    },
     {
       id: 'latency',
       ...sortable('latency'),
-      track: 'minmax(14rem, 1.2fr)',
+      track: 'minmax(17.5rem, 1.2fr)',
       numeric: true,
       cell: (run) => <Latency run={run} />,
     },
     {
       id: 'accuracy',
       ...sortable('accuracy'),
-      track: 'minmax(8rem, 0.8fr)',
+      track: 'minmax(5.5rem, 0.6fr)',
       numeric: true,
       cell: (run) => <Accuracy run={run} />,
     },
     {
       id: 'created',
       ...sortable('created'),
-      track: '7rem',
+      track: '6.75rem',
       numeric: true,
       cell: (run) => <span className="muted">{formatWhen(run.created, now)}</span>,
     },
@@ -141,14 +147,12 @@ function Latency({ run }: { readonly run: RunSummary }) {
   if (run.msBefore === null || run.msAfter === null) return <Nothing />;
   const tone = run.verdict === 'faster' ? 'better' : run.verdict === 'slower' ? 'worse' : 'neutral';
   return (
-    <span className="change">
+    <span className="change change-judged">
       <span className="change-before">{formatMs(run.msBefore)}</span>
       <ArrowRight className="icon icon-small change-arrow" aria-label="to" />
       <span>{formatMs(run.msAfter)}</span>
-      <span className={`change-factor ${tone}`}>
-        {formatRatio(ratio(run.msBefore, run.msAfter))}
-        <span className="change-verdict">{run.verdict === null ? '' : VERDICT[run.verdict]}</span>
-      </span>
+      <span className={`change-factor ${tone}`}>{formatRatio(ratio(run.msBefore, run.msAfter))}</span>
+      <span className={`change-verdict ${tone}`}>{run.verdict === null ? '' : VERDICT[run.verdict]}</span>
     </span>
   );
 }
@@ -156,12 +160,7 @@ function Latency({ run }: { readonly run: RunSummary }) {
 function Accuracy({ run }: { readonly run: RunSummary }) {
   if (run.metric === null) return <Nothing />;
   const { name, before, after } = run.metric;
-  return (
-    <span className="change" title={`${name}: ${formatShare(before)} → ${formatShare(after)}`}>
-      <span className="change-before cut">{name}</span>
-      <span>{formatPoints(after - before)}</span>
-    </span>
-  );
+  return <span title={`${name}: ${formatShare(before)} → ${formatShare(after)}`}>{formatPoints(after - before)}</span>;
 }
 
 function Nothing() {

@@ -1,10 +1,12 @@
 /** The data: what quantizers measure on, what the accuracy is proved on, and how samples become inputs. */
 import { ChevronRight } from 'lucide-react';
 import { useState } from 'react';
-import { setField, useDraft } from '../../stores/draft.ts';
+import { setField, setFields, useDraft } from '../../stores/draft.ts';
 import type { Problems } from '../../stores/recipe-form.ts';
+import { parsePreprocess } from '../../stores/run-form.ts';
 import { DATA } from '../../text/new-run.ts';
 import { ChoiceField, TextField } from '../../widgets/fields.tsx';
+import { JsonFile } from '../../widgets/json-file.tsx';
 import { GrantField } from './grant-field.tsx';
 
 /** The fields of preprocessing, to tell how many are set. */
@@ -76,6 +78,7 @@ export function DataPanel({ problems }: { readonly problems: Problems }) {
 
 function PreprocessForm({ problems }: { readonly problems: Problems }) {
   const form = useDraft((draft) => draft.form);
+  const [imported, setImported] = useState('');
   const text = (name: 'height' | 'width' | 'crop' | 'scale' | 'mean' | 'std' | 'maxLength' | 'sampleRate') => ({
     value: form[name],
     problem: problems[name],
@@ -93,6 +96,19 @@ function PreprocessForm({ problems }: { readonly problems: Problems }) {
   return (
     <div className="preprocess">
       <p className="field-hint">{DATA.preprocessHint}</p>
+      <JsonFile
+        label={DATA.importPreprocess}
+        onText={(text) => {
+          const read = parsePreprocess(text);
+          setImported(read.ok ? '' : read.problem);
+          if (read.ok) setFields(read.value);
+        }}
+      />
+      {imported === '' ? null : (
+        <p className="field-problem" role="alert">
+          {imported}
+        </p>
+      )}
       <div className="field-pair">
         <TextField label={DATA.height} numeric {...text('height')} />
         <TextField label={DATA.width} numeric {...text('width')} />

@@ -166,7 +166,9 @@ function Operators({ facts }: { readonly facts: InspectFacts }) {
               </th>
               <td className="numeric muted">{formatCount(nodes)}</td>
               <td className="operator-bytes">
-                <span className="operator-bar" style={{ width: `${(100 * bytes) / largest}%` }} />
+                {bytes === 0 ? null : (
+                  <span className="operator-bar" style={{ width: `${(100 * bytes) / largest}%` }} />
+                )}
               </td>
               <td className="numeric">{bytes === 0 ? '' : formatBytes(bytes)}</td>
             </tr>

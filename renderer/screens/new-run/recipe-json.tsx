@@ -1,6 +1,6 @@
 /** The recipe as JSON: to read, to edit, to bring in from a file and to take away. */
-import { Check, Copy, Download, FileInput } from 'lucide-react';
-import { useRef, useState } from 'react';
+import { Check, Copy, Download } from 'lucide-react';
+import { useState } from 'react';
 import { takeRecipe, useDraft } from '../../stores/draft.ts';
 import { notify } from '../../stores/notices.ts';
 import { parseRecipe, readSteps } from '../../stores/recipe-form.ts';
@@ -9,6 +9,7 @@ import { useSession } from '../../stores/session.ts';
 import { RECIPE } from '../../text/new-run.ts';
 import { Button } from '../../widgets/button.tsx';
 import { copyText, downloadText } from '../../widgets/copy.ts';
+import { JsonFile } from '../../widgets/json-file.tsx';
 
 export function RecipeJson() {
   const passes = useSession((session) => session.hello?.passes) ?? [];
@@ -18,7 +19,6 @@ export function RecipeJson() {
   /** null while it is what the form says. */
   const [edited, setEdited] = useState<string | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
-  const file = useRef<HTMLInputElement>(null);
   const text = edited ?? present;
 
   function take(source: string, words: (name: string) => string): void {
@@ -61,29 +61,13 @@ export function RecipeJson() {
           {RECIPE.apply}
         </Button>
         <span className="grow" />
-        <Button icon={FileInput} onClick={() => file.current?.click()}>
-          {RECIPE.import}
-        </Button>
+        <JsonFile label={RECIPE.import} onText={(content) => take(content, RECIPE.imported)} />
         <Button icon={Copy} onClick={() => copyText(text)}>
           {RECIPE.copy}
         </Button>
         <Button icon={Download} onClick={() => downloadText(`${recipe.name}.json`, `${text}\n`, 'application/json')}>
           {RECIPE.export}
         </Button>
-        <input
-          ref={file}
-          type="file"
-          accept=".json"
-          hidden
-          onChange={(event) => {
-            const [chosen] = event.target.files ?? [];
-            event.target.value = '';
-            chosen?.text().then(
-              (content) => take(content, RECIPE.imported),
-              (error: unknown) => setProblem(String(error)),
-            );
-          }}
-        />
       </div>
     </div>
   );

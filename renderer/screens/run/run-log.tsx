@@ -21,7 +21,7 @@ export function RunLog({ log, running }: { readonly log: readonly LogLine[]; rea
     estimateSize: () => LINE_HEIGHT,
     overscan: 20,
   });
-  const warnings = log.filter((line) => line.level === 'warning').length;
+  const warnings = log.filter((line) => line.level !== 'info').length;
 
   useEffect(() => {
     if (follow && log.length > 0) virtual.scrollToIndex(log.length - 1, { align: 'end' });
@@ -49,7 +49,7 @@ export function RunLog({ log, running }: { readonly log: readonly LogLine[]; rea
         />
       </div>
       {log.length === 0 ? (
-        <p className="pane-text muted">{running ? RUN.logEmpty : RUN.logGone}</p>
+        <p className="pane-text muted">{running ? RUN.logEmpty : RUN.logNone}</p>
       ) : (
         <div
           className="log"

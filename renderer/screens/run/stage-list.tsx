@@ -21,7 +21,7 @@ export function StageList({ run, manifest }: { readonly run: LiveRun; readonly m
           <div className="stage-body">
             <div className="stage-head">
               <span className="stage-title">{STAGE_TITLE[stage.name]}</span>
-              <StageTime stage={stage} since={run.stageSince} />
+              <StageTime stage={stage} since={run.stageSince} ended={manifest.status !== 'running'} />
             </div>
             <StageDetail stage={stage} run={run} runError={manifest.error?.message} />
           </div>
@@ -31,14 +31,21 @@ export function StageList({ run, manifest }: { readonly run: LiveRun; readonly m
   );
 }
 
-function StageTime({ stage, since }: { readonly stage: StageRow; readonly since: number | null }) {
+interface StageTimeProps {
+  readonly stage: StageRow;
+  readonly since: number | null;
+  /** The run has ended. */
+  readonly ended: boolean;
+}
+
+function StageTime({ stage, since, ended }: StageTimeProps) {
   const running = stage.status === 'running';
   const now = useNow(running);
-  if (running) return <span className="stage-time">{since === null ? '' : formatElapsed(now - since)}</span>;
+  if (running) return <span className="stage-time tabular">{since === null ? '' : formatElapsed(now - since)}</span>;
   if (stage.status !== 'done' || stage.ms === null) {
     return (
       <span className="stage-time">
-        <StageStatus status={stage.status} />
+        <StageStatus status={stage.status} ended={ended} />
       </span>
     );
   }
