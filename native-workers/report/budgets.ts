@@ -2,7 +2,7 @@
 import { type Budgets, budgetsSchema } from '../protocol/request.ts';
 import type { BudgetRow } from './document.ts';
 import type { ReportInput } from './input.ts';
-import { lossOf, unitOfMetric } from './metric.ts';
+import { labelOfMetric, lossOf, unitOfMetric } from './metric.ts';
 import { dataOf } from './outcome.ts';
 import type { Sections } from './sections/registry.ts';
 
@@ -46,7 +46,7 @@ function lossFor(sections: Sections): Loss {
   const metric = dataOf(sections.accuracy)?.metrics[0];
   if (metric !== undefined) {
     const unit = unitOfMetric(metric) === 'share' ? 'points' : 'share';
-    return { label: `Drop of ${metric.name}`, unit, share: lossOf(metric) };
+    return { label: `Drop of ${labelOfMetric(metric)}`, unit, share: lossOf(metric) };
   }
   const agreement = dataOf(sections.fidelity)?.worst.top1Agreement ?? null;
   return { label: 'Answers unlike the original', unit: 'share', share: agreement === null ? null : 1 - agreement };

@@ -16,3 +16,10 @@ export function lossOf(metric: Pick<MetricFacts, 'unit' | 'better' | 'before' | 
   if (unitOfMetric(metric) === 'share') return loss;
   return metric.before === 0 ? loss : loss / Math.abs(metric.before);
 }
+
+/** As people say it: the names are made for JSON. */
+const LABELS: Readonly<Record<string, string>> = { 'top-1': 'top-1 accuracy', 'top-5': 'top-5 accuracy', auc: 'AUC' };
+
+export function labelOfMetric({ name }: Pick<MetricFacts, 'name'>): string {
+  return LABELS[name] ?? name;
+}

@@ -1,6 +1,6 @@
 /** The before/after table: one line for each thing that a user optimises for, measured or not. */
 import type { Cell, ComparisonRow, Judgement } from './document.ts';
-import { unitOfMetric } from './metric.ts';
+import { labelOfMetric, unitOfMetric } from './metric.ts';
 import { dataOf, type Outcome } from './outcome.ts';
 import type { Sections } from './sections/registry.ts';
 
@@ -122,7 +122,7 @@ function accuracyRows({ accuracy, fidelity }: Sections): ComparisonRow[] {
   const metrics = (data?.metrics ?? []).map(
     (metric): ComparisonRow => ({
       id: `metric-${metric.name}`,
-      label: metric.name,
+      label: labelOfMetric(metric),
       unit: unitOfMetric(metric),
       before: cell(metric.before),
       after: cell(metric.after),

@@ -12,7 +12,7 @@ import {
   formatShare,
   joinWords,
 } from './format.ts';
-import { unitOfMetric } from './metric.ts';
+import { labelOfMetric, unitOfMetric } from './metric.ts';
 import { dataOf } from './outcome.ts';
 import type { AccuracySection } from './sections/accuracy.ts';
 import type { FidelitySection } from './sections/fidelity.ts';
@@ -87,9 +87,9 @@ function accuracyOf({ accuracy, fidelity }: Sections): Clause<VerdictOfReport['a
 }
 
 function metricWords(metric: AccuracySection['metrics'][number]): string {
-  const { name, before, after, delta, interval, judgement, samples } = metric;
+  const { before, after, delta, interval, judgement, samples } = metric;
   const unit = unitOfMetric(metric);
-  const values = `${name} ${formatNumber(before, unit)} before, ${formatNumber(after, unit)} after`;
+  const values = `${labelOfMetric(metric)} ${formatNumber(before, unit)} before, ${formatNumber(after, unit)} after`;
   const range = `${formatDelta(delta, unit)}, 95 % interval ${formatDeltaRange(interval, unit)}, ${samples} samples`;
   const meaning: Record<typeof judgement, string> = {
     better: 'a gain',

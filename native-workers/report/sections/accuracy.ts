@@ -1,10 +1,20 @@
 /** The task's metrics on labelled data with their intervals and paired tests, and the samples whose answer changed. */
 import { z } from 'zod';
+import { classRows } from '../../metrics/confusion.ts';
 import type { EvaluateFacts, MetricFacts } from '../../protocol/facts.ts';
 import { evaluateFactsSchema, metricFactsSchema } from '../../protocol/facts.ts';
 import { absenceOf } from '../input.ts';
 import { measured, notApplicable, notMeasured } from '../outcome.ts';
 import { defineSection } from '../section.ts';
+
+/** As `metrics/subgroups.ts` puts it into the details of the evaluation. */
+const subgroupsSchema = z.object({
+  metric: z.string(),
+  groups: z.array(
+    z.object({ group: z.string(), before: z.number(), after: z.number(), delta: z.number(), samples: z.number() }),
+  ),
+  gap: z.object({ before: z.number(), after: z.number() }).nullable(),
+});
 
 export const accuracySchema = z.strictObject({
   task: evaluateFactsSchema.shape.task,
@@ -33,6 +43,19 @@ export const accuracySchema = z.strictObject({
       }),
     ),
   }),
+  /** By class, those that lost the most recall first; null for tasks without classes. Shares. */
+  byClass: z
+    .array(
+      z.strictObject({
+        label: z.string(),
+        samples: z.number(),
+        recall: z.strictObject({ before: z.number(), after: z.number() }),
+        precision: z.strictObject({ before: z.number(), after: z.number() }),
+      }),
+    )
+    .nullable(),
+  /** The first metric by subgroup, where the data names groups. */
+  subgroups: subgroupsSchema.nullable(),
   /** Samples that could not be read. */
   skipped: z.array(z.strictObject({ sample: z.string(), reason: z.string() })),
 });
@@ -52,6 +75,8 @@ export const accuracy = defineSection(accuracySchema, (input) => {
     dataset: evaluate.dataset,
     metrics: evaluate.metrics.map((metric) => ({ ...metric, judgement: judge(metric) })),
     flips: flipsOf(evaluate),
+    byClass: byClassOf(evaluate),
+    subgroups: subgroupsSchema.safeParse(evaluate.details?.['subgroups']).data ?? null,
     skipped: evaluate.skipped,
   });
 });
@@ -64,6 +89,30 @@ function judge({ better, interval, delta }: MetricFacts): AccuracySection['metri
 }
 
 type Flip = AccuracySection['flips']['rows'][number];
+
+/** Computed from the answers, not taken from the evaluation, so that `verify` covers it. */
+function byClassOf({ task, predictions, labels }: EvaluateFacts): AccuracySection['byClass'] {
+  const judged = predictions.filter(({ label }) => label !== null);
+  if (task !== 'classification' || judged.length === 0) return null;
+  const rowsOf = (side: 'before' | 'after') => classRows(judged.map((row) => ({ label: row.label, terms: row[side] })));
+  const after = new Map(rowsOf('after').map((row) => [row.class, row]));
+  return rowsOf('before')
+    .flatMap((was) => {
+      const is = after.get(was.class);
+      if (is === undefined) return [];
+      return [
+        {
+          label: labels?.[was.class] ?? `class ${was.class}`,
+          samples: was.support,
+          recall: { before: was.recall, after: is.recall },
+          precision: { before: was.precision, after: is.precision },
+        },
+      ];
+    })
+    .sort(
+      (a, b) => a.recall.after - a.recall.before - (b.recall.after - b.recall.before) || (a.label < b.label ? -1 : 1),
+    );
+}
 
 /** Only classes can flip: other answers are numbers that nearly always differ a little. */
 function flipsOf({ task, predictions, labels }: EvaluateFacts): AccuracySection['flips'] {

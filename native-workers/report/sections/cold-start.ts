@@ -1,4 +1,4 @@
-/** The time from nothing to the first answer, in fresh processes: reading the file, creating the session, the first run. */
+/** The time from nothing to the first answer, in fresh processes: the process and its runtime, the session, the first run. */
 import { z } from 'zod';
 import { absenceOf } from '../input.ts';
 import { measured, notMeasured } from '../outcome.ts';
