@@ -51,6 +51,8 @@ export interface Session {
   readonly outputs: readonly ValueInfo[];
   /** Runs once. Blocks the thread while it runs, whatever the promise says. `fetches`: outputs to return; all unless said. */
   run(feeds: Feeds, fetches?: readonly string[]): Promise<Feeds>;
+  /** Ends profiling, where the engine profiles, and returns the path of the profile. */
+  endProfiling?(): string;
   release(): Promise<void>;
 }
 

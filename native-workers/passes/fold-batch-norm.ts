@@ -111,13 +111,9 @@ export function foldOne(
       reason = done ?? reason;
     }
   }
-  const consumer = [...output.consumers][0];
-  if (
-    output.consumers.size === 1 &&
-    !outputs.has(output) &&
-    consumer?.graph === graph &&
-    consumer.inputs[0] === output
-  ) {
+  const [consumer] = output.consumers;
+  const isOnlyReader = output.consumers.size === 1 && !outputs.has(output) && consumer?.inputs[0] === output;
+  if (isOnlyReader && consumer.graph === graph && consumer.is('Conv', 'Gemm')) {
     const done = foldBefore(graph, consumer, affine, constantOf);
     if (done === null && bypass(norm, input)) {
       counts.add(`folded into ${consumer.opType} after`);
@@ -179,7 +175,6 @@ function foldAfter(graph: Graph, node: Node, { factor, shift }: Affine, constant
 
 /** W' = a W by input channel, bias' = bias + W b. Returns why not, or null. */
 function foldBefore(graph: Graph, node: Node, { factor, shift }: Affine, constantOf: ConstantOf): string | null {
-  if (!node.is('Conv', 'Gemm')) return 'no convolution or matrix product is beside it';
   if (node.is('Conv') && pads(node)) return `${node.label} pads its input, which the normalization would shift`;
   if (node.int('transA', 0) !== 0) return `${node.label} transposes its input`;
   const weight = float32Of(constantOf(node.inputs[1]));

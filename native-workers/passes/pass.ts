@@ -8,11 +8,12 @@ import type { ValueType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
 import type { Engine, Feeds, Session, SessionOptions } from '../lib/engine.ts';
 import type { Random } from '../lib/random.ts';
+import type { Budgets } from '../protocol/request.ts';
 
 export type PassFamily = 'clean' | 'fuse' | 'prune' | 'quantize' | 'lower';
 
 /** What a pass needs besides the graph; a run that cannot give it skips the pass with that reason. */
-export type PassNeed = 'engine' | 'calibration';
+export type PassNeed = 'engine' | 'calibration' | 'trial';
 
 /** A remark on one node or on the whole pass, for the report. */
 export interface PassNote {
@@ -52,6 +53,28 @@ export interface CalibrationData {
   batches(): AsyncIterable<Feeds>;
 }
 
+/** What a candidate is worth on the user's data, against the model that the run started from. */
+export interface TrialResult {
+  /** The first metric of the task, or `agreement` where the data has no labels. */
+  readonly metric: string;
+  /** Loss in percentage points; negative for a gain. */
+  readonly drop: number;
+  readonly samples: number;
+}
+
+/** Judges candidates of a search as the run itself is judged: on the user's data, and by the clock. */
+export interface Trial {
+  /** What the user asked for. */
+  readonly budgets: Budgets;
+  evaluate(model: Model): Promise<TrialResult>;
+  /** Median milliseconds of one run of each model, measured in turns. */
+  measure(models: readonly Model[]): Promise<readonly number[]>;
+  /** Milliseconds of one run by node name, as the engine names its nodes. */
+  profile(model: Model): Promise<ReadonlyMap<string, number>>;
+  /** Bytes of the model on disk. */
+  bytes(model: Model): number;
+}
+
 export interface PassContext {
   /** Runs graphs. Present when the pass says it needs 'engine' or 'calibration'. */
   readonly engine: Engine;
@@ -64,6 +87,8 @@ export interface PassContext {
   types(model: Model): Promise<ReadonlyMap<Value, ValueType>>;
   /** Present when the pass says it needs 'calibration'; other passes use it when it is there. */
   readonly calibration: CalibrationData | null;
+  /** Judges candidate models; present when the pass says it needs 'trial'. */
+  readonly trial: Trial | null;
   readonly random: Random;
   /** Ids of the passes of this recipe that changed the model before. */
   readonly earlier: readonly string[];

@@ -25,8 +25,17 @@ export const PRESETS: readonly Recipe[] = [
     schema: 1,
     name: 'int8',
     title: 'INT8, static',
-    summary: 'For convolutional networks on CPUs: weights and activations in 8 bits, with ranges measured on your data.',
+    summary:
+      'For convolutional networks on CPUs: weights and activations in 8 bits, with ranges measured on your data.',
     steps: [{ pass: 'clean' }, { pass: 'equalize-channels' }, { pass: 'quantize-static' }],
+  },
+  {
+    schema: 1,
+    name: 'int8-auto',
+    title: 'INT8, searched',
+    summary:
+      'As fast as INT8 can be within the accuracy you ask for: layers that lose too much, or gain nothing, stay float.',
+    steps: [{ pass: 'clean' }, { pass: 'equalize-channels' }, { pass: 'quantize-search' }],
   },
   {
     schema: 1,

@@ -8,13 +8,14 @@
  * Sources: onnxruntime/quantization (formulae, compression.md 1.2), Nagel et al. 2019 (bias correction).
  */
 import { z } from 'zod';
-import type { Model } from '../graph/model.ts';
 import type { Node } from '../graph/node.ts';
 import { HoneError } from '../protocol/errors.ts';
 import { definePass } from './pass.ts';
+import { refuseQuantized } from './quantization/already-quantized.ts';
 import { applyQuantization, withoutUncalibrated } from './quantization/apply.ts';
 import { type Placement, placeQuantization } from './quantization/placement.ts';
 import { ACTIVATION_METHODS, type ActivationMethod, calibrateRanges } from './quantization/ranges.ts';
+
 import { QUANTIZATION_TARGETS } from './quantization/targets.ts';
 
 export interface QuantizeStaticOptions {
@@ -90,7 +91,7 @@ export const quantizeStatic = definePass(
   async (model, options, context) => {
     const target = QUANTIZATION_TARGETS[options.target];
     if (target === undefined) throw new HoneError('invalid-options', `target: ${options.target} is no target.`);
-    refuseQuantized(model, options.force);
+    refuseQuantized(model, options.force, context.earlier);
     const place = (excludeNodes: ReadonlyMap<Node, string>): Placement =>
       placeQuantization(model.graph, {
         target,
@@ -120,21 +121,3 @@ export const quantizeStatic = definePass(
     };
   },
 );
-
-/** Operators whose presence means that somebody quantized the model before. */
-const QUANTIZED_OPERATORS =
-  /^(QuantizeLinear|DequantizeLinear|QLinear\w+|QGemm|MatMulInteger\w*|ConvInteger|DynamicQuantize\w+|MatMulNBits)$/;
-
-function refuseQuantized(model: Model, force: boolean): void {
-  if (force) return;
-  for (const node of model.graph.allNodes()) {
-    if (!QUANTIZED_OPERATORS.test(node.opType)) continue;
-    throw new HoneError(
-      'model-already-quantized',
-      `The node ${node.label} shows that the model is quantized already; the option force goes on all the same.`,
-      {
-        where: { node: node.label },
-      },
-    );
-  }
-}

@@ -7,6 +7,7 @@ import { foldBatchNorm } from './fold-batch-norm.ts';
 import { foldConstants } from './fold-constants.ts';
 import type { Pass } from './pass.ts';
 import { quantizeDynamic } from './quantize-dynamic.ts';
+import { quantizeSearch } from './quantize-search.ts';
 import { quantizeStatic } from './quantize-static.ts';
 import { quantizeWeightsInt8 } from './quantize-weights-int8.ts';
 import { removeDeadCode } from './remove-dead-code.ts';
@@ -24,6 +25,7 @@ export const PASSES: readonly Pass[] = [
   equalizeChannels,
   quantizeDynamic,
   quantizeStatic,
+  quantizeSearch,
   quantizeWeightsInt8,
 ];
 

@@ -9,7 +9,7 @@ import { validate } from '../graph/validate.ts';
 import type { Engine } from '../lib/engine.ts';
 import { Random } from '../lib/random.ts';
 import { completeOptions } from '../passes/options.ts';
-import type { CalibrationData, ExpectedKernel, Pass, PassContext, PassOutcome } from '../passes/pass.ts';
+import type { CalibrationData, ExpectedKernel, Pass, PassContext, PassOutcome, Trial } from '../passes/pass.ts';
 import { findPass } from '../passes/registry.ts';
 import { type ErrorCode, HoneError, toHoneError } from '../protocol/errors.ts';
 import type { PassRow } from '../protocol/facts.ts';
@@ -22,6 +22,8 @@ export interface RecipeContext {
   readonly open: PassContext['open'];
   readonly types: PassContext['types'];
   readonly calibration: CalibrationData | null;
+  /** null: passes that search are skipped. */
+  readonly trial: Trial | null;
   readonly seed: number;
   readonly scratch: string;
   progress(progress: Progress): Promise<void>;
@@ -62,6 +64,7 @@ export async function applyRecipe(source: Model, recipe: Recipe, context: Recipe
       open: context.open,
       types: context.types,
       calibration: watched,
+      trial: context.trial,
       // Each step has its own numbers: leaving one out does not change those of the others.
       random: new Random(context.seed + index),
       earlier: [...earlier],
@@ -100,6 +103,9 @@ async function attempt(
   try {
     if (pass.needs.includes('calibration') && context.calibration === null) {
       return { status: 'skipped', reason: 'It needs calibration data, and none can be made for this model.' };
+    }
+    if (pass.needs.includes('trial') && context.trial === null) {
+      return { status: 'skipped', reason: 'It searches by running candidates, which nothing here can judge.' };
     }
     await context.progress(0, 1, pass.summary);
     const outcome = await pass.run(model, options, context);

@@ -75,6 +75,12 @@ class OwnedSession implements Session {
     return this.#session.run(feeds, fetches);
   }
 
+  endProfiling(): string {
+    const path = this.#session.endProfiling?.();
+    if (path === undefined) throw new HoneError('runtime-failed', 'The session wrote no profile.');
+    return path;
+  }
+
   async release(): Promise<void> {
     await this.#session.release();
     await this.#remove();

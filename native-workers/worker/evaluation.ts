@@ -69,7 +69,7 @@ export async function evaluateModels(request: EvaluationRequest, context: JobCon
     if (after !== null) sessions.push(after);
     const signature = signatureOfFile(request.before, before);
     data = await openData(request, signature);
-    return await walk({ request, signature, before, after, data }, context);
+    return await compareOnData({ request, signature, before, after, data }, context);
   } finally {
     await data?.close();
     for (const session of sessions) await session.release();
@@ -94,7 +94,7 @@ async function openData(
   return openDataset(data, signature, options);
 }
 
-interface Walk {
+export interface DataComparison {
   readonly request: EvaluationRequest;
   readonly signature: ModelSignature;
   readonly before: Session;
@@ -102,7 +102,11 @@ interface Walk {
   readonly data: Dataset;
 }
 
-async function walk({ request, signature, before, after, data }: Walk, context: JobContext): Promise<Evaluation> {
+/** Runs both models over `data`, which stays open, as do the sessions. */
+export async function compareOnData(
+  { request, signature, before, after, data }: DataComparison,
+  context: JobContext,
+): Promise<Evaluation> {
   const isSeeded = data.kind === 'seeded';
   const total = Math.min(request.samples ?? data.samples, data.samples);
   const fidelity = after === null ? null : new Fidelity();

@@ -26,6 +26,7 @@ import { applyRecipe } from './apply-recipe.ts';
 import { modelOpener, typesOf } from './engine-models.ts';
 import { inspectModel } from './inspect.ts';
 import type { Job, JobContext } from './job.ts';
+import { ModelTrial } from './model-trial.ts';
 
 /** Inputs made up for calibration when the user gave none. */
 const RANDOM_SAMPLES = 32;
@@ -38,12 +39,14 @@ export const stageOptimize: Job<'stage-optimize'> = async ({ run, file, request 
   const engine = await openEngine();
   const scratch = await mkdtemp(join(tmpdir(), 'optimize-'));
   const calibration = await openCalibration(request, signatureOf(source), context);
+  const trial = new ModelTrial(engine, scratch, request, context);
   try {
     const { model, rows, expects } = await applyRecipe(source, request.recipe, {
       engine,
       open: modelOpener(engine, scratch),
       types: typesOf(engine, scratch),
       calibration: calibration?.data ?? null,
+      trial,
       seed: request.seed,
       scratch,
       progress: (progress) => context.progress(progress),
@@ -65,6 +68,7 @@ export const stageOptimize: Job<'stage-optimize'> = async ({ run, file, request 
     return { models: [written] };
   } finally {
     await calibration?.close();
+    await trial.close();
     await rm(scratch, { recursive: true, force: true });
   }
 };
