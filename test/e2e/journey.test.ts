@@ -1,0 +1,203 @@
+/**
+ * The main job as a user does it, with real workers: drop, inspect, choose, run, read the report, check it, run again, cancel,
+ * resume, compare, open the saved report, delete. The same over every host. The steps build on each other, in one studio.
+ */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openStudio, ROOT, type StudioPage, studioHosts } from '../helpers/studio.ts';
+
+const SAMPLE = join(ROOT, 'assets/samples/printed-letters');
+const MODEL = join(SAMPLE, 'model.onnx');
+
+describe.each(studioHosts())('the studio over the %s host', (host) => {
+  let folder: string;
+  let studio: StudioPage;
+  let first: string;
+  let second: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hone-e2e-'));
+    studio = await openStudio(host, { library: join(folder, 'library') });
+  });
+
+  afterEach(() => {
+    expect(studio.troubles).toEqual([]);
+  });
+
+  afterAll(async () => {
+    await studio?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('teaches on an empty library', async () => {
+    await studio.heading('Drop a model here to begin').waitFor();
+    await studio.screenshot('journey-empty');
+  });
+
+  it('shows what a dropped model is', async () => {
+    await studio.openModel(MODEL);
+    const inputs = studio.page.getByRole('region', { name: 'Inputs' });
+    expect(await inputs.textContent()).toMatch(/float32.*3 × 32 × 32/);
+    const tensors = studio.page.getByRole('table', { name: 'Largest tensors' });
+    expect(await tensors.getByRole('row').count()).toBeGreaterThan(5);
+    expect(await studio.page.getByRole('rowheader', { name: 'Conv' }).count()).toBe(1);
+    await studio.screenshot('journey-model');
+  });
+
+  it('prepares a run: preset, data, preprocessing, time', async () => {
+    await studio.choosePreset('INT8, dynamic');
+    expect(await studio.page.getByRole('button', { name: /^Options|Clean up/ }).count()).toBeGreaterThan(0);
+    await studio.drop([join(SAMPLE, 'test.zip')], studio.page.getByRole('region', { name: 'Evaluation' }));
+    await studio.page.getByText('test.zip', { exact: true }).waitFor();
+    await studio.button(/^Preprocessing/).click();
+    await studio.page
+      .getByLabel('Fill from preprocess.json', { exact: true })
+      .last()
+      .setInputFiles(join(SAMPLE, 'preprocess.json'));
+    expect(await studio.page.getByLabel('Height', { exact: true }).inputValue()).toBe('32');
+    await studio.fill('Most samples', '60');
+    await studio.fill('Time for it', '2');
+    const sentence = await studio.page.locator('.bar-text').textContent();
+    expect(sentence).toContain('compares before and after on test.zip');
+    expect(sentence).toContain('for 2 s');
+    await studio.screenshot('journey-recipe');
+  });
+
+  it('runs with live stages and shows the report at the end', async () => {
+    first = await studio.run();
+    await studio.page.getByRole('list').getByText('Optimize').first().waitFor();
+    await studio.screenshot('journey-running');
+    await studio.ended('Done');
+    await studio.heading('Before and after').waitFor();
+    const report = studio.page.getByRole('region', { name: 'Report', exact: true });
+    expect(await report.textContent()).toContain('top-1');
+    await studio.screenshot('journey-report');
+  });
+
+  it('verifies the report', async () => {
+    await studio.button('Verify').click();
+    await studio.page.getByText('Verified.', { exact: true }).waitFor();
+    expect(await studio.page.locator('.verification').textContent()).toMatch(/(\d+) of \1 checks passed/);
+    await studio.screenshot('journey-verified');
+    await studio.button('Dismiss').click();
+  });
+
+  it.runIf(host === 'browser')('gives the report away in every format', async () => {
+    for (const [item, end] of [
+      [/Web page/, 'html'],
+      [/Markdown/, 'md'],
+      [/Table/, 'csv'],
+      [/Data/, 'json'],
+    ] as const) {
+      await studio.button('Export').click();
+      const download = studio.page.waitForEvent('download');
+      await studio.page.getByRole('menuitem', { name: item }).click();
+      const file = join(folder, `report.${end}`);
+      await (await download).saveAs(file);
+      expect((await readFile(file)).length).toBeGreaterThan(200);
+    }
+  });
+
+  it('runs again from an earlier run, is cancelled, says so, and resumes', async () => {
+    await studio.button('Use the recipe again').click();
+    await studio.page.getByRole('tab', { name: 'Recipe and run' }).waitFor();
+    await studio.page.getByText('test.zip', { exact: true }).waitFor();
+    expect(await studio.page.getByLabel('Most samples', { exact: true }).inputValue()).toBe('60');
+    await studio.choosePreset('Clean up');
+    // Long enough to be cancelled in.
+    await studio.fill('Time for it', '15');
+    second = await studio.run();
+    expect(second).not.toBe(first);
+    await studio.page.locator('.stage-running .stage-title', { hasText: 'Benchmark' }).waitFor();
+    await studio.button('Cancel').click();
+    await studio.ended('Cancelled');
+    await studio.heading('The run was cancelled').waitFor();
+    await studio.screenshot('journey-cancelled');
+    expect(await studio.page.locator('.stage-done').count()).toBeGreaterThanOrEqual(2);
+    await studio.page.getByRole('tab', { name: 'Report' }).click();
+    await studio.screenshot('journey-no-report');
+  });
+
+  it('keeps the runs in the library, found by search', async () => {
+    await studio.openLibrary();
+    await studio.row(/INT8, dynamic/).waitFor();
+    await studio.row(/Cancelled/).waitFor();
+    await studio.page.getByRole('searchbox').fill('dynamic');
+    await studio.row(/Cancelled/).waitFor({ state: 'detached' });
+    expect(await studio.row(/INT8, dynamic/).count()).toBe(1);
+    await studio.page.getByRole('searchbox').fill('no such run');
+    await studio.heading(/No run matches/).waitFor();
+    await studio.button('Clear the search').click();
+    await studio.row(/Cancelled/).waitFor();
+    await studio.screenshot('journey-library');
+  });
+
+  it('resumes the cancelled run after the page was loaded again', async () => {
+    await studio.page.reload();
+    await studio.openLibrary();
+    await studio.row(/Cancelled/).click();
+    await studio.heading('The run was cancelled').waitFor();
+    // The log was written before this page was there.
+    await studio.page.getByRole('log').getByText('inspect').first().waitFor();
+    await studio.button('Resume').click();
+    await studio.page.locator('.screen-head').getByText('Running', { exact: true }).waitFor();
+    await studio.ended('Done');
+    await studio.heading('Before and after').waitFor();
+  });
+
+  it('compares a run with the previous one of the same model', async () => {
+    await studio.openLibrary();
+    await studio
+      .row(/Clean up/)
+      .getByRole('button', { name: /^Actions/ })
+      .click();
+    await studio.page.getByRole('menuitem', { name: 'Compare with the previous run' }).click();
+    await studio.heading('What was measured').waitFor();
+    const differences = await studio.page.getByRole('region', { name: 'What differs' }).textContent();
+    expect(differences).toContain('INT8, dynamic');
+    expect(differences).toContain('Clean up');
+    await studio.screenshot('journey-compare');
+  });
+
+  it('opens a saved report from its file', async () => {
+    const saved = join(folder, 'from-elsewhere.json');
+    await writeFile(saved, await readFile(join(folder, 'library/runs', first, 'report.json')));
+    await studio.drop([saved]);
+    await studio.heading('Opened report').waitFor();
+    await studio.heading('Before and after').waitFor();
+  });
+
+  it('refuses what is no report, and stays up', async () => {
+    const wrong = join(folder, 'wrong.json');
+    await writeFile(wrong, '{"kind":"something else"}');
+    await studio.drop([wrong]);
+    await studio.page.getByRole('alert').getByText('Not a report').waitFor();
+    await studio.screenshot('journey-wrong-report');
+  });
+
+  it('refuses a damaged model with what to do, and stays up', async () => {
+    const cut = join(folder, 'cut.onnx');
+    await writeFile(cut, (await readFile(MODEL)).subarray(0, 300_000));
+    await studio.drop([cut]);
+    const alert = studio.page.getByRole('alert').filter({ hasText: 'What to do' });
+    await alert.waitFor();
+    expect(await alert.textContent()).toMatch(/file-truncated|file-corrupt/);
+    await studio.screenshot('journey-damaged');
+  });
+
+  it('deletes a run when asked twice', async () => {
+    await studio.openLibrary();
+    await studio.row(/Clean up/).focus();
+    await studio.page.keyboard.press('Delete');
+    const dialog = studio.page.getByRole('alertdialog');
+    await studio.button('Cancel', dialog).click();
+    expect(await studio.row(/Clean up/).count()).toBe(1);
+    await studio.row(/Clean up/).focus();
+    await studio.page.keyboard.press('Delete');
+    await studio.button('Delete', dialog).click();
+    await studio.row(/Clean up/).waitFor({ state: 'detached' });
+    expect(await studio.row(/INT8, dynamic/).count()).toBe(1);
+  });
+});
