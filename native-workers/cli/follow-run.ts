@@ -28,7 +28,9 @@ export async function followRun(run: ActiveRun, context: Context): Promise<Comma
   context.signal.addEventListener('abort', cancel);
   if (context.signal.aborted) cancel();
   // Of a run that goes on, what was done before is not news.
-  const told = new Set(run.manifest.stages.filter(({ status }) => status !== 'pending').map(({ name }) => name));
+  const told = new Set(
+    run.manifest.stages.filter(({ status }) => status === 'done' || status === 'skipped').map(({ name }) => name),
+  );
   run.subscribe((event) => {
     if (event.type === 'progress') context.progress(event.stage, event.progress);
     else if (event.type === 'run') tellStages(event.manifest, told, context);

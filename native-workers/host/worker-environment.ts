@@ -29,6 +29,8 @@ const KEPT = new Set([
     'PROGRAMDATA',
   ],
   ...['PROGRAMFILES', 'NUMBER_OF_PROCESSORS', 'PROCESSOR_ARCHITECTURE', 'PROCESSOR_IDENTIFIER'],
+  // Where compiled code is kept; see `compile-cache.ts`.
+  'NODE_COMPILE_CACHE',
 ]);
 
 /** Locale, desktop, graphics and compute drivers, and Hone's own. */

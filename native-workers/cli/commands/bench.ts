@@ -1,10 +1,11 @@
 /** `hone bench MODEL…`: how long models take, measured in turns so that they can be compared. */
 import type { Command } from 'commander';
+import { HoneError } from '../../protocol/errors.ts';
 import type { Verdict } from '../../report/document.ts';
 import { formatBytes, formatPlain } from '../../report/format.ts';
 import { type BenchDocument, benchDocument } from '../bench-document.ts';
 import { type BenchmarkFlags, benchmarkOptions, withBenchmarkFlags } from '../benchmark-flags.ts';
-import { type Cli, positive, seed } from '../cli.ts';
+import { type Cli, type Context, positive, seed } from '../cli.ts';
 import { existing, readPreprocess } from '../inputs.ts';
 import { runOneJob } from '../supervised.ts';
 import { duration, plain, table } from '../text.ts';
@@ -38,9 +39,26 @@ export function benchCommand(cli: Cli): Command {
           context,
         );
         const document = benchDocument(facts);
+        const failure = await failureOf(document, context);
+        if (failure !== null) throw failure;
         return { json: document, text: benchText(document) };
       }),
     );
+}
+
+/**
+ * A provider that is not here is a row; a model of which no variant ran is an error. What is wrong with the model is better
+ * told by reading it than by the runtime that refused it.
+ */
+async function failureOf({ variants }: BenchDocument, context: Context): Promise<HoneError | null> {
+  for (const model of new Set(variants.map((variant) => variant.model))) {
+    const own = variants.filter((variant) => variant.model === model);
+    const error = own.find((variant) => variant.error !== undefined)?.error;
+    if (error === undefined || own.some((variant) => variant.stats !== null)) continue;
+    await runOneJob('inspect', { model }, context);
+    return HoneError.fromData(error);
+  }
+  return null;
 }
 
 export function benchText({ variants, comparisons, environment }: BenchDocument): string {
