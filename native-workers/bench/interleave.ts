@@ -7,7 +7,15 @@ import type { Feeds } from '../lib/engine.ts';
 import { Random } from '../lib/random.ts';
 import { type ErrorData, toHoneError } from '../protocol/errors.ts';
 import type { Progress } from '../protocol/messages.ts';
-import { type BlockPlan, comparedPairs, planBlock, planEpochs, totalTime, type VariantPlan } from './plan.ts';
+import {
+  type BlockPlan,
+  comparedPairs,
+  epochTime,
+  FEWEST_EPOCHS,
+  planBlock,
+  totalTime,
+  type VariantPlan,
+} from './plan.ts';
 import { isSettled } from './statistics.ts';
 import { type ColdStart, type Opened, VariantClient } from './variant-client.ts';
 import type { InputInfo } from './variant-messages.ts';
@@ -55,13 +63,12 @@ export async function interleave(plans: readonly VariantPlan[], options: Interle
   await readFeeds(records, options);
   const start = performance.now();
   const total = totalTime(options.seconds, plans.length);
-  let epochs = Number.POSITIVE_INFINITY;
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    const launchStart = performance.now();
+  for (let epoch = 0; ; epoch++) {
+    const epochStart = performance.now();
     const clients = await launch(records, random, options);
     try {
-      if (epoch === 0) epochs = planEpochs(total, performance.now() - launchStart);
-      const end = start + (total * (epoch + 1)) / epochs;
+      const launched = performance.now();
+      const end = launched + epochTime(total, launched - epochStart);
       const live = [...clients.keys()];
       let round = random.shuffle([...live]);
       let forward = true;
@@ -72,7 +79,7 @@ export async function interleave(plans: readonly VariantPlan[], options: Interle
           if (record === undefined || client === undefined || record.error !== null) continue;
           const elapsed = Math.min(total, performance.now() - start);
           await options.progress({
-            phase: `measuring, start ${epoch + 1} of ${epochs}`,
+            phase: `measuring, start ${epoch + 1}`,
             done: Math.round(elapsed),
             total: Math.round(total),
             detail: record.plan.label,
@@ -88,7 +95,10 @@ export async function interleave(plans: readonly VariantPlan[], options: Interle
         await client.end();
       }
     }
-    if (records.every((record) => record.error !== null)) break;
+    const now = performance.now();
+    // Another epoch, like this one, may end a little late but not run over by more than half of itself.
+    const timeIsUp = now - start + (now - epochStart) / 2 > total;
+    if (records.every((record) => record.error !== null) || (timeIsUp && epoch + 1 >= FEWEST_EPOCHS)) break;
     if (pairs.length > 0 && pairs.every(([a, b]) => pairIsSettled(records[a], records[b], options.seed))) break;
   }
   return { order, records };

@@ -89,20 +89,24 @@ export function planBlock(run: number): BlockPlan {
 }
 
 /** Fewest epochs of a comparison: the spread of fewer says nothing, and cold starts want several processes. */
-const FEWEST_EPOCHS = 3;
-const MOST_EPOCHS = 30;
-const EPOCH_MS = 2000;
+export const FEWEST_EPOCHS = 3;
+/** More than these add little to what is known of their spread; a longer benchmark has longer epochs instead. */
+const MANY_EPOCHS = 30;
+const EPOCH_MS = 1000;
 
 /**
- * How many epochs fit into the time, given what one launch of all variants costs: enough that their spread is known, but at
- * least as much time for blocks as for one and a half launches. Very slow models take longer than they were given, for the fewest.
+ * How long an epoch measures once its processes are there, given what launching them cost: two rounds of two fast models, or
+ * three quarters of a slow launch, but no more than the share of the fewest epochs. Many short epochs tell more than few long ones, but not when all time goes into launches.
  */
-export function planEpochs(totalMs: number, launchMs: number): number {
-  const epoch = Math.max(EPOCH_MS, 2.5 * launchMs);
-  return Math.min(MOST_EPOCHS, Math.max(FEWEST_EPOCHS, Math.floor(totalMs / epoch)));
+export function epochTime(totalMs: number, launchMs: number): number {
+  const wanted = Math.max(EPOCH_MS, 0.75 * launchMs, totalMs / MANY_EPOCHS - launchMs);
+  return Math.min(wanted, totalMs / FEWEST_EPOCHS);
 }
 
-/** Time for everything: `seconds` is for one comparison, that is two variants. */
+/**
+ * Time for everything, launches included: `seconds` is for one comparison, that is two variants. Slow models take longer than
+ * they were given, for the fewest epochs.
+ */
 export function totalTime(seconds: number, variants: number): number {
   return seconds * 1000 * Math.max(1, variants / 2);
 }

@@ -43,6 +43,7 @@ const NODE_PATTERNS: readonly { readonly pattern: RegExp; readonly name: number;
   { pattern: /operator \(([^)]*)\) in node \(([^)]*)\)/, name: 2, operator: 1 },
   { pattern: /Node \(([^)]*)\) Op \(([^)]*)\)/, name: 1, operator: 2 },
   { pattern: /implementation for (\S+?)\(\d+\) node with name '([^']*)'/, name: 2, operator: 1 },
+  { pattern: /No Op registered for (\S+)/, name: 1, operator: 0 },
   { pattern: /Node:\s*(\S+)\s/, name: 1, operator: 0 },
 ];
 
@@ -70,6 +71,8 @@ export function cleanMessage(text: string): string {
       .replaceAll(/\[ONNXRuntimeError\] : \d+ : \w+ : /g, '')
       .replaceAll(/\/\S*onnxruntime\S*\.(?:cc|h|cpp):\d+ /g, '')
       .replaceAll(SOURCE_FUNCTION, '')
+      // The wasm build's: "failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: …".
+      .replaceAll(/(?:Can't create a session|failed to call \w+\(\))\. ERROR_CODE: \d+, ERROR_MESSAGE: /g, '')
       // A failed assertion of its sources comes before the words for people.
       .replaceAll(/\S+ [=!<>]+ \S+ was false\. /g, '')
       .replaceAll(/\s*\n\s*/g, ' ')
