@@ -151,7 +151,7 @@ describe('cancel', () => {
       {
         signal: cancel.signal,
         onLog: (_, line) => {
-          child = Number(line.split(' ')[1]);
+          child = Number(/^child (\d+)$/.exec(line)?.[1] ?? child);
         },
         onProgress: () => cancel.abort(),
       },
