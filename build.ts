@@ -39,7 +39,8 @@ function nodeTarget(folder: string, entries: Record<string, string>, format: 'es
         output: {
           format,
           entryFileNames: format === 'es' ? '[name].js' : '[name].cjs',
-          chunkFileNames: 'chunks/[name]-[hash].js',
+          // Beside the entry: files are found from where code is.
+          chunkFileNames: '[name]-[hash].js',
         },
       },
     },
@@ -79,7 +80,13 @@ const OUTPUTS: Record<string, readonly InlineConfig[]> = {
     nodeTarget('electron', { main: 'electron/main.ts' }, 'es'),
     nodeTarget('electron', { preload: 'electron/preload.ts' }, 'cjs'),
   ],
-  worker: [nodeTarget('worker', { main: 'native-workers/worker/main.ts' }, 'es')],
+  worker: [
+    nodeTarget(
+      'worker',
+      { main: 'native-workers/worker/main.ts', 'variant-process': 'native-workers/bench/variant-process.ts' },
+      'es',
+    ),
+  ],
   cli: [nodeTarget('cli', { main: 'native-workers/cli/main.ts' }, 'es')],
 };
 

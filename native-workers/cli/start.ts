@@ -3,7 +3,6 @@
  * `--browser` does not try Electron; `--dev` builds the renderer again at every change; `--port N` as in `hone serve`.
  */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { builtFolder } from '../host/built.ts';
@@ -19,13 +18,10 @@ const DOWNLOAD_MS = 180_000;
 /** An Electron that ends with an error before this has not opened a window. */
 const OPENED_MS = 10_000;
 
-/** What the built files are made from, and the newest of each kind of built file. */
+/** What the built files are made from. */
 const SOURCES = ['renderer', 'electron', 'native-workers', 'build.ts', 'vite.config.ts', 'package-lock.json'];
-const BUILT = [
-  join(builtFolder('renderer'), 'index.html'),
-  join(builtFolder('report-view'), 'report-view.js'),
-  join(builtFolder('electron'), 'main.js'),
-];
+/** One file of each output of the build, written by every build of it. */
+const BUILT = { renderer: 'index.html', 'report-view': 'report-view.js', electron: 'main.js' } as const;
 
 interface Flags {
   readonly browser?: boolean;
@@ -34,10 +30,10 @@ interface Flags {
 }
 
 async function start(flags: Flags, context: Context): Promise<null> {
-  await buildWhatIsStale(context);
   const obstacle =
     flags.browser === true || flags.dev === true ? 'the browser was asked for' : await openElectron(context);
   if (obstacle === null) return null;
+  await buildWhatIsStale(['renderer', 'report-view'], context);
   context.say(`The studio opens in the browser, not in Electron: ${obstacle}.`);
   if (flags.dev === true) {
     const watcher = spawn(process.execPath, [join(ROOT, 'build.ts'), 'renderer', '--watch'], {
@@ -48,13 +44,14 @@ async function start(flags: Flags, context: Context): Promise<null> {
   return serve({ open: hasDisplay(), ...(flags.port === undefined ? {} : { port: flags.port }) }, context);
 }
 
-async function buildWhatIsStale(context: Context): Promise<void> {
+async function buildWhatIsStale(outputs: readonly (keyof typeof BUILT)[], context: Context): Promise<void> {
   const newest = Math.max(...(await Promise.all(SOURCES.map((name) => newestChange(join(ROOT, name))))));
-  const built = await Promise.all(BUILT.map((file) => changedAt(file)));
-  if (Math.min(...built) >= newest) return;
-  context.say('Building the studio.');
+  const built = await Promise.all(outputs.map((name) => changedAt(join(builtFolder(name), BUILT[name]))));
+  const stale = outputs.filter((_name, index) => (built[index] ?? 0) < newest);
+  if (stale.length === 0) return;
+  context.say(`Building ${stale.join(', ')}.`);
   const code = await new Promise<number | null>((done) => {
-    spawn(process.execPath, [join(ROOT, 'build.ts')], { stdio: ['ignore', 'ignore', 'inherit'], cwd: ROOT })
+    spawn(process.execPath, [join(ROOT, 'build.ts'), ...stale], { stdio: ['ignore', 'ignore', 'inherit'], cwd: ROOT })
       .on('error', () => done(null))
       .on('close', done);
   });
@@ -88,8 +85,7 @@ async function openElectron(context: Context): Promise<string | null> {
   }
   const binary = findElectron();
   if (binary === null) return 'its binary is not where it should be';
-  const main = join(builtFolder('electron'), 'main.js');
-  if (!existsSync(main)) return 'its main program is not built';
+  await buildWhatIsStale(['renderer', 'report-view', 'electron'], context);
   const startedAt = performance.now();
   return new Promise((done) => {
     const app = spawn(binary, [ROOT], { stdio: 'inherit' });
