@@ -15,6 +15,9 @@
  * - Gather (embeddings): the rows are gathered as int8 and scaled after, so the table stays int8 in memory. 64 rows of 512:
  *   0.019 ms, float 0.014; DequantizeLinear before the Gather 3.7 ms, as it dequantizes the table at every run; after it, with a
  *   scale a column, 0.041; GatherBlockQuantized 0.24.
+ *
+ * The scale is the largest magnitude by default: at 8 bits clipping pays only for channels of thousands of weights (2 % less
+ * error at 8192 normal ones, none at 512) and its search takes 17 times as long.
  */
 import { z } from 'zod';
 import { intAttribute } from '../graph/attribute.ts';
@@ -53,7 +56,7 @@ export interface QuantizeWeightsInt8Options {
 
 export const QUANTIZE_WEIGHTS_INT8_DEFAULTS: QuantizeWeightsInt8Options = {
   operators: OPERATORS,
-  weightScale: 'least-squares',
+  weightScale: 'max',
   minimumWeights: 1024,
   exclude: [],
   force: false,

@@ -41,12 +41,17 @@ export interface AppliedRecipe {
 const FATAL: ReadonlySet<ErrorCode> = new Set(['cancelled', 'disk-full', 'no-permission']);
 
 /**
- * The model after all passes, and a row for each. Throws `unknown-pass` and `invalid-options` before anything is run. The given
+ * The model after all passes, and a row for each. `find` looks passes up, in the registry unless said. Throws `unknown-pass` and `invalid-options` before anything is run. The given
  * model is not changed.
  */
-export async function applyRecipe(source: Model, recipe: Recipe, context: RecipeContext): Promise<AppliedRecipe> {
+export async function applyRecipe(
+  source: Model,
+  recipe: Recipe,
+  context: RecipeContext,
+  find: (id: string) => Pass = findPass,
+): Promise<AppliedRecipe> {
   const steps = recipe.steps.map((step) => {
-    const pass = findPass(step.pass);
+    const pass = find(step.pass);
     return { pass, options: completeOptions(pass, step.options) };
   });
   let model = source;
