@@ -2,7 +2,7 @@
  * How a picture becomes the tensor that a model takes: what the preprocessing says, and for what it leaves out, what the
  * model's signature says.
  *
- * Defaults: layout by where 1, 3 or 4 stands in the input's shape (nchw when both could be meant); size from the shape;
+ * Defaults: layout by where 3, else 1, else 4 stands in the input's shape (nchw when that does not tell); size from the shape;
  * colour rgb, or gray for one channel; resize `shorter` with a centre crop; scale 1/255 for float inputs and 1 for integer
  * ones, mean 128 for int8; no other mean and std, which is said, as most networks were trained with some.
  */
@@ -123,14 +123,17 @@ export function preprocessOf({ size, resize, crop, color, scale, mean, std, layo
   };
 }
 
+/** How likely a dimension is to be the channels and no side of a picture. */
+function channelRank(dim: Dim | undefined): number {
+  return dim === 3 ? 3 : dim === 1 ? 2 : dim === 4 ? 1 : 0;
+}
+
 function layoutOf(dims: readonly Dim[], notes: DatasetNote[]): 'nchw' | 'nhwc' {
-  const first = isChannels(dims[0]);
-  const last = isChannels(dims[2]);
-  if (last && !first) return 'nhwc';
-  if (!first || last) {
+  const [first, last] = [channelRank(dims[0]), channelRank(dims[2])];
+  if (first === last) {
     notes.push({ code: 'layout-assumed', message: 'The shape does not tell where the channels are; nchw is assumed.' });
   }
-  return 'nchw';
+  return last > first ? 'nhwc' : 'nchw';
 }
 
 function sizeOf(

@@ -271,21 +271,19 @@ function tensorOf(cell: unknown, input: InputTensor): HostTensor {
   const fits =
     shape.length === wanted.length &&
     shape.every((dim, axis) => typeof wanted[axis] !== 'number' || wanted[axis] === dim);
-  const known = wanted.every((dim): dim is number => typeof dim === 'number') ? wanted : null;
-  // A flat list is taken for a tensor of as many elements, and a single number for any tensor of one.
-  const target = fits
-    ? shape
-    : known !== null && elementCount(known) === values.length
-      ? known
-      : values.length === 1
-        ? wanted.map(() => 1)
-        : null;
-  if (target === null) {
+  // A flat list is taken for a tensor of as many elements; what is not known of the shape is then 1.
+  const known = wanted.map((dim) => (typeof dim === 'number' ? dim : 1));
+  if (!fits && elementCount(known) !== values.length) {
     throw new RowError(
       `A row has shape [${shape.join(', ')}] for the input '${input.name}', which takes [${wanted.map((dim) => dim ?? '?').join(', ')}].`,
     );
   }
-  return { dtype: input.dtype, shape: target, data: toDType(values, input.dtype, `the column for '${input.name}'`) };
+  try {
+    const data = toDType(values, input.dtype, `the column for '${input.name}'`);
+    return { dtype: input.dtype, shape: fits ? shape : known, data };
+  } catch (thrown) {
+    throw thrown instanceof HoneError ? new RowError(thrown.message) : thrown;
+  }
 }
 
 function parseCell(cell: string, input: InputTensor): unknown {
