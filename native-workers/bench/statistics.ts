@@ -63,7 +63,7 @@ const MOST_BATCHES = 10;
 /** With a single unit nothing is known about the noise: the interval is this factor wide on both sides. */
 const UNKNOWN_FACTOR = 100;
 /** More runs than this many times those done is no advice. */
-const MOST_MORE = 1000;
+const MOST_MORE = 100;
 
 /** Percentiles interpolate between neighbours (R type 7). Throws when there are no samples. */
 export function statsOf(samples: readonly number[] | Float64Array, warmup: number): Stats {
@@ -231,7 +231,13 @@ function moreRunsFor(center: number, half: number, runs: number): number | null 
   const wanted = Math.max(Math.abs(Math.abs(center) - RELEVANT_CHANGE), RELEVANT_CHANGE / 4);
   const factor = (half / wanted) ** 2 - 1;
   if (factor > MOST_MORE) return null;
-  return Math.max(1, Math.ceil(runs * factor));
+  return roundUp(Math.max(1, runs * factor));
+}
+
+/** To two digits: it is an estimate of an estimate. */
+function roundUp(count: number): number {
+  const unit = Math.max(1, 10 ** (Math.floor(Math.log10(count)) - 1));
+  return Math.ceil(count / unit) * unit;
 }
 
 function countOf(blocks: readonly (readonly number[])[]): number {

@@ -5,8 +5,8 @@ import { HoneError } from '../protocol/errors.ts';
 import { cleanMessage } from '../runtimes/onnxruntime-errors.ts';
 import type { OpenedMessage, OpenMessage, ProfileRow, VariantReply, VariantRequest } from './variant-messages.ts';
 
-/** The longest that one step (opening a model, one block) may take. */
-const SILENCE_MS = 15 * 60_000;
+/** The longest that one step (opening a model, one block) may take: less than the silence at which the host ends the job. */
+const SILENCE_MS = 9 * 60_000;
 /** Of what the runtime writes to standard error, this much is kept. */
 const MOST_LOG = 8192;
 /** ONNX Runtime's threads go on spinning after a run: 35 ms on one machine (1.30). Others must not run meanwhile. */
