@@ -82,12 +82,15 @@ function between(text: string, open: string, close: string, from: number): strin
   return end === -1 ? null : text.slice(start + open.length, end);
 }
 
-/** JSON that cannot end the script element it stands in, nor break a line of old JavaScript. */
+/**
+ * JSON that cannot end the script element it stands in, break a line of old JavaScript, or turn the direction of the text
+ * around it for whoever reads the source.
+ */
 export function embeddedJson(value: unknown): string {
-  return JSON.stringify(value)
-    .replaceAll('<', '\\u003c')
-    .replaceAll('\u2028', '\\u2028')
-    .replaceAll('\u2029', '\\u2029');
+  return JSON.stringify(value).replace(
+    /[<\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** In a string or a regular expression, the only places where these stand in built code, `\/` and `\x3c` mean the same. */

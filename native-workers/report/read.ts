@@ -49,7 +49,8 @@ function parseReport(json: string, file: string): ReportDocument {
     );
   }
   const parsed = reportDocumentSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
+  // The value itself and not zod's copy, which orders keys its own way: an HTML report is rendered again from it, byte for byte.
+  if (parsed.success) return value as unknown as ReportDocument;
   const issue = parsed.error.issues[0];
   throw new HoneError(
     'report-invalid',

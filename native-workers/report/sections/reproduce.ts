@@ -22,7 +22,7 @@ export const reproduce = defineSection(reproduceSchema, ({ manifest }) => {
   const benchmark = request?.benchmark ?? {};
   const budgets = request?.budgets ?? {};
   const preprocess: Preprocess | undefined = request?.preprocess;
-  const flags: [string, string | number | undefined][] = [
+  const flags: [string, string | number | boolean | undefined][] = [
     ['--recipe', 'recipe.json'],
     ['--calib', request?.calibration],
     ['--eval', request?.evaluation],
@@ -33,11 +33,15 @@ export const reproduce = defineSection(reproduceSchema, ({ manifest }) => {
     ['--threads', benchmark.threads?.join(',')],
     ['--batch', benchmark.batch?.join(',')],
     ['--seconds', benchmark.seconds],
+    ['--profile', benchmark.profile],
     ['--max-drop', budgets.maxDrop],
     ['--max-ms', budgets.maxMs],
     ['--max-mb', budgets.maxMb],
   ];
-  const words = flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, quote(String(value))]));
+  const words = flags.flatMap(([flag, value]) => {
+    if (value === undefined || value === false) return [];
+    return value === true ? [flag] : [flag, quote(String(value))];
+  });
   return measured({
     command: ['hone', 'optimize', quote(manifest.source.path), ...words].join(' '),
     files: [

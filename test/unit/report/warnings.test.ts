@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { buildReport } from '../../../native-workers/report/build.ts';
+import type { Warning } from '../../../native-workers/report/document.ts';
+import type { StageFacts } from '../../../native-workers/report/input.ts';
+import { goldenInput, goldenReport } from '../../helpers/report-runs.ts';
+
+async function warningsWith(change: (facts: StageFacts) => void): Promise<Record<string, Warning['severity']>> {
+  const { manifest, facts } = structuredClone(await goldenInput('mobilenet-int8'));
+  change(facts);
+  return Object.fromEntries(buildReport(manifest, facts).warnings.map(({ code, severity }) => [code, severity]));
+}
+
+describe('warnings', () => {
+  it('put the serious first', async () => {
+    const { warnings } = await goldenReport('resnet-float16');
+    expect(warnings.map(({ severity }) => severity)).toEqual([
+      ...warnings.filter(({ severity }) => severity === 'serious').map(() => 'serious'),
+      ...warnings.filter(({ severity }) => severity === 'caution').map(() => 'caution'),
+      ...warnings.filter(({ severity }) => severity === 'note').map(() => 'note'),
+    ]);
+  });
+
+  it('make random calibration, a failed pass and strong drift serious', async () => {
+    const { warnings } = await goldenReport('resnet-float16');
+    const serious = warnings.filter(({ severity }) => severity === 'serious').map(({ code }) => code);
+    expect(serious).toEqual(
+      ['pass-failed', 'random-calibration', 'drift'].toSorted((a, b) => serious.indexOf(a) - serious.indexOf(b)),
+    );
+  });
+
+  it('name each stage that failed or did not run', async () => {
+    const { warnings } = await goldenReport('failed-hostile-names');
+    expect(warnings.filter(({ code }) => code.startsWith('stage-')).map(({ code }) => code)).toEqual([
+      'stage-failed',
+      'stage-missing',
+      'stage-missing',
+    ]);
+  });
+
+  it('grade the drift of the machine', async () => {
+    const index = (after: number) => (facts: StageFacts) => {
+      if (facts.benchmark !== null) facts.benchmark.environment.machineIndex = { before: 100, after };
+    };
+    expect((await warningsWith(index(98)))['drift']).toBeUndefined();
+    expect((await warningsWith(index(92)))['drift']).toBe('caution');
+    expect((await warningsWith(index(125)))['drift']).toBe('serious');
+  });
+
+  it('tell of few samples, unfused nodes, values that are not finite and remarks of the evaluation', async () => {
+    const found = await warningsWith((facts) => {
+      const output = facts.evaluate?.fidelity?.outputs[0];
+      if (output !== undefined) output.notFinite = 1;
+      if (facts.evaluate?.dataset) facts.evaluate.dataset.samples = 20;
+      if (facts.evaluate !== null)
+        facts.evaluate.notes = [{ code: 'compared-on-calibration', message: 'Seen before.' }];
+    });
+    expect(found).toMatchObject({
+      'not-finite': 'serious',
+      'few-samples': 'caution',
+      unfused: 'caution',
+      'compared-on-calibration': 'caution',
+      'virtual-machine': 'note',
+    });
+  });
+});
