@@ -1,6 +1,7 @@
 /**
  * ONNX Runtime's profile (Chrome trace JSON, one event a kernel and run) as time by operator and nodes by provider.
- * The events that count are `cat: "Node"` with names that end in `_kernel_time`; `dur` is in microseconds.
+ * The events that count are `cat: "Node"` with names that end in `_kernel_time`; `dur` is in microseconds. On a GPU it is the time
+ * to enqueue a kernel, not to run it: only the placement means something there.
  */
 import { z } from 'zod';
 import { median } from './distribution.ts';

@@ -95,7 +95,8 @@ async function profile({ session, run, warmup }: Open, runs: number): Promise<Va
   for (let index = 0; index < runs; index++) await run();
   const path = session.endProfiling();
   try {
-    return { type: 'profile', ...parseProfile(readFileSync(path, 'utf8'), warmup + runs) };
+    const { rows, placement } = parseProfile(readFileSync(path, 'utf8'), warmup + runs);
+    return { type: 'profile', rows, placement };
   } finally {
     rmSync(path, { force: true });
   }

@@ -26,6 +26,11 @@ describe('parseProfile', () => {
         { operator: 'Add', nodes: 1, ms: expect.closeTo(0.005) },
       ],
       placement: { cpu: 3 },
+      nodes: new Map([
+        ['a', expect.closeTo(0.2)],
+        ['b', expect.closeTo(0.01)],
+        ['c', expect.closeTo(0.005)],
+      ]),
     });
   });
 
@@ -34,6 +39,7 @@ describe('parseProfile', () => {
     expect(parseProfile(JSON.stringify(events), 2)).toEqual({
       rows: [{ operator: 'MatMul', nodes: 1, ms: expect.closeTo(0.3) }],
       placement: { webgpu: 1 },
+      nodes: new Map([['body', expect.closeTo(0.3)]]),
     });
     const uneven = parseProfile(JSON.stringify(events.slice(1)), 2);
     expect(uneven.rows[0]?.ms).toBeCloseTo(0.25);
