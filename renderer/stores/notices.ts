@@ -11,8 +11,15 @@ export interface Notices {
 
 export const useNotices = create<Notices>(() => ({ latest: null, failure: null }));
 
+/** How long a message stands, in milliseconds: later it would be read as of now. */
+const STANDS = 10_000;
+
+let count = 0;
+
 export function notify(text: string): void {
-  useNotices.setState(({ latest }) => ({ latest: { text, count: (latest?.count ?? 0) + 1 } }));
+  const mine = ++count;
+  useNotices.setState({ latest: { text, count: mine } });
+  setTimeout(() => useNotices.setState(({ latest }) => (latest?.count === mine ? { latest: null } : {})), STANDS);
 }
 
 export function reportFailure(thrown: unknown): void {

@@ -2,7 +2,6 @@
 export const LIBRARY = {
   title: 'Library',
   search: 'Search runs',
-  searchHint: 'Model, recipe or status',
   chooseModel: 'Choose a model',
   openReport: 'Open a report',
   path: 'Path on the engine’s machine',
@@ -52,7 +51,6 @@ export const LIBRARY = {
   compare: 'Compare',
   compareHint: 'Select two runs to compare them.',
   compareOther: 'These two runs are of different models.',
-  noPrevious: 'No earlier run of the same model is finished.',
   delete: 'Delete',
   deleteTitle: (title: string) => `Delete ${title}?`,
   deleteText:

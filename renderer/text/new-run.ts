@@ -52,13 +52,12 @@ export const MODEL = {
   share: 'Share of weights',
   duplicate: (of: string) => `same bytes as ${of}`,
   duplicateShort: 'duplicate',
-  duplicates: (count: number, bytes: string) =>
-    `${plural(count, 'tensor repeats', 'tensors repeat')} the bytes of another: ${bytes} could be saved.`,
+  remedy: (pass: string) => `Add “${pass}” to the recipe`,
+  remedyThere: (pass: string) => `“${pass}” is in the recipe`,
   notes: 'Notes',
   noNotes: 'Nothing about this model needs your attention.',
   noTensors: 'The model has no weights.',
   moreOperators: (types: number, nodes: number) => `and ${plural(types, 'more type')} with ${plural(nodes, 'node')}`,
-  other: 'other',
   tensorsShown: (count: number) => plural(count, 'tensor'),
 } as const;
 
@@ -79,19 +78,16 @@ export const RECIPE = {
   } satisfies Record<PassInfo['family'], string>,
   lossy: 'lossy',
   lossyTitle: 'The outputs of the model can change beyond rounding.',
-  needs: { calibration: 'needs calibration data', engine: 'runs the model' } as Record<string, string>,
   needsMissing:
     'This pass measures on calibration data and none is chosen. Choose some, or see in the report what it did without.',
   noOptions: 'This pass has no options.',
   options: (count: number) => (count === 0 ? 'defaults' : `${plural(count, 'option')} changed`),
-  expand: (title: string) => `Options of ${title}`,
   moveUp: (title: string) => `Move ${title} up`,
   moveDown: (title: string) => `Move ${title} down`,
   remove: (title: string) => `Remove ${title}`,
   reset: 'Back to defaults',
   drag: 'Drag to reorder, or use Alt with the arrow keys',
   moved: (title: string, place: number, count: number) => `${title} is now pass ${place} of ${count}.`,
-  defaultIs: (value: string) => `default ${value}`,
   between: (minimum: number, maximum: number) => `${minimum} to ${maximum}`,
   from: (minimum: number) => `${minimum} or more`,
   upTo: (maximum: number) => `up to ${maximum}`,
@@ -118,18 +114,16 @@ export const DATA = {
   orPath: 'or a path',
   chooseFolder: 'Folder',
   clear: (what: string) => `Clear ${what}`,
-  dropHere: 'Choose or drop: class folders of images, a zip, .npz, .csv, .jsonl, .wav',
   samples: 'Most samples',
   samplesHint: 'all',
   seed: 'Seed',
-  seedHint: 'The same seed, recipe and inputs give the same bytes.',
+  seedHint: 'the same seed gives the same bytes',
   preprocess: 'Preprocessing',
   preprocessHint: 'What is left empty comes from the signature of the model.',
   importPreprocess: 'Fill from preprocess.json',
   preprocessCount: (count: number) => (count === 0 ? 'from the model' : `${plural(count, 'field')} set`),
   height: 'Height',
   width: 'Width',
-  pixels: 'pixels',
   resize: 'Resize',
   resizes: { shorter: 'shorter side', stretch: 'stretch', fit: 'fit' },
   crop: 'Centre crop',
@@ -150,6 +144,7 @@ export const DATA = {
   sampleRate: 'Sample rate',
   hertz: 'Hz',
   fromModel: 'from the model',
+  auto: 'auto',
 } as const;
 
 export const MEASURE = {
@@ -157,7 +152,7 @@ export const MEASURE = {
   provider: 'Providers',
   providerHint: 'cpu',
   threads: 'Threads',
-  threadsHint: 'one number, or several separated by commas',
+  threadsHint: 'one, or several with commas',
   batch: 'Batch sizes',
   seconds: 'Time for it',
   secondsUnit: 'seconds',
@@ -182,7 +177,6 @@ export const RUN_BAR = {
   run: 'Run',
   starting: 'Starting',
   problems: (count: number) => `${plural(count, 'problem')} to correct before it can run`,
-  show: 'Show it',
 } as const;
 
 /** What pressing Run will do, in one sentence. */

@@ -13,7 +13,6 @@ export const RUN = {
   resume: 'Resume',
   resumed: 'The run goes on from its last finished stage.',
   again: 'Use the recipe again',
-  elapsed: 'Elapsed',
   started: 'Started',
   source: 'Source',
   recipe: 'Recipe',
@@ -35,7 +34,6 @@ export const RUN = {
   doneText: 'The report is computed and saved in the library.',
   partial: 'The run is done, but a stage failed',
   partialText: 'The report says what could not be measured, and why.',
-  stagesDone: (done: number, total: number) => `${done} of ${total} stages`,
   announce: (stage: string, phase: string, done: number, total: number | null) =>
     total === null
       ? `${stage}: ${phase}`
@@ -80,7 +78,6 @@ export const REPORT = {
     altered: 'A number or a file is not what the raw samples and hashes say. Do not rely on this report.',
     incomplete: 'What is there is right, but files that the check needs are missing.',
   },
-  verifyTitle: 'Verification',
   checks: (passed: number, total: number) => `${passed} of ${total} checks passed`,
   check: { passed: 'passed', failed: 'failed', missing: 'missing' },
   saved: 'Opened report',

@@ -7,7 +7,6 @@ export const SHELL = {
   library: 'Library',
   running: 'Running',
   recent: 'Recent',
-  savedReport: 'Opened report',
   openReport: 'Open a report',
   help: 'Keyboard shortcuts',
   theme: { label: 'Theme', system: 'Follow the system', light: 'Light', dark: 'Dark' },
@@ -20,7 +19,9 @@ export const SHELL = {
   copy: 'Copy',
   copied: 'Copied to the clipboard.',
   copyFailed: 'The clipboard is not available here.',
-  lost: 'The connection to the engine is lost. What is on the screen may be out of date; runs go on in the engine if it still works.',
+  lost: 'The connection to the engine is lost, and is tried again. What is on the screen may be out of date.',
+  lostBrowser:
+    'If `hone serve` was ended, start it again and open the address that it prints: it is new at every start.',
   lostShort: 'Connection lost',
   connected: 'Connected',
   reconnect: 'Connect now',

@@ -50,11 +50,14 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
   });
   const tracks = { gridTemplateColumns: columns.map((column) => column.track).join(' ') };
 
+  // After every render: the row that wants the focus may only be there after the scroll.
   useEffect(() => {
     if (!wantsFocus.current) return;
+    const row = scroller.current?.querySelector<HTMLElement>(`[data-index="${current}"]`);
+    if (row === null || row === undefined) return;
     wantsFocus.current = false;
-    scroller.current?.querySelector<HTMLElement>(`[data-index="${current}"]`)?.focus();
-  }, [current]);
+    row.focus({ preventScroll: true });
+  });
 
   function move(index: number): void {
     const next = Math.max(0, Math.min(rows.length - 1, index));

@@ -49,7 +49,7 @@ export function RunTable({ runs, onDelete }: RunTableProps) {
     {
       id: 'model',
       ...sortable('model'),
-      track: 'minmax(8rem, 2fr)',
+      track: 'minmax(7.5rem, 2fr)',
       cell: (run) => (
         <a className="run-link" href={formatRoute(routeOf(run))} tabIndex={-1}>
           <Cut text={run.model} />
@@ -66,28 +66,28 @@ export function RunTable({ runs, onDelete }: RunTableProps) {
     {
       id: 'size',
       ...sortable('size'),
-      track: 'minmax(13.5rem, 1fr)',
+      track: 'minmax(12.75rem, 0.8fr)',
       numeric: true,
       cell: (run) => <Size run={run} />,
     },
     {
       id: 'latency',
       ...sortable('latency'),
-      track: 'minmax(17.5rem, 1.2fr)',
+      track: 'minmax(17.25rem, 1fr)',
       numeric: true,
       cell: (run) => <Latency run={run} />,
     },
     {
       id: 'accuracy',
       ...sortable('accuracy'),
-      track: 'minmax(5.5rem, 0.6fr)',
+      track: 'minmax(5rem, 0.5fr)',
       numeric: true,
       cell: (run) => <Accuracy run={run} />,
     },
     {
       id: 'created',
       ...sortable('created'),
-      track: '6.75rem',
+      track: '6.5rem',
       numeric: true,
       cell: (run) => <span className="muted">{formatWhen(run.created, now)}</span>,
     },
@@ -95,7 +95,7 @@ export function RunTable({ runs, onDelete }: RunTableProps) {
       id: 'actions',
       title: LIBRARY.columns.actions,
       hiddenTitle: true,
-      track: '2.25rem',
+      track: '2.5rem',
       cell: (run) => (
         <>
           <RunActions run={run} runs={runs} onDelete={onDelete} />

@@ -59,6 +59,7 @@ export function DataPanel({ problems }: { readonly problems: Problems }) {
           />
           <TextField
             label={DATA.seed}
+            hint={DATA.seedHint}
             numeric
             value={form.seed}
             problem={problems['seed']}
@@ -130,8 +131,8 @@ function PreprocessForm({ problems }: { readonly problems: Problems }) {
         onChange={(grant) => setField('tokenizer', grant)}
       />
       <div className="field-pair">
-        <TextField label={DATA.maxLength} numeric unit={DATA.tokens} {...text('maxLength')} />
-        <TextField label={DATA.sampleRate} numeric unit={DATA.hertz} {...text('sampleRate')} />
+        <TextField label={DATA.maxLength} numeric unit={DATA.tokens} {...text('maxLength')} placeholder={DATA.auto} />
+        <TextField label={DATA.sampleRate} numeric unit={DATA.hertz} {...text('sampleRate')} placeholder={DATA.auto} />
       </div>
     </div>
   );

@@ -23,7 +23,7 @@ export function MeasurePanel({ problems }: { readonly problems: Problems }) {
         <div className="pane-form">
           <div className="field-pair">
             <TextField label={MEASURE.provider} {...text('provider', MEASURE.providerHint)} />
-            <TextField label={MEASURE.threads} {...text('threads', MEASURE.auto)} />
+            <TextField label={MEASURE.threads} hint={MEASURE.threadsHint} {...text('threads', MEASURE.auto)} />
             <TextField label={MEASURE.batch} {...text('batch', '1')} />
             <TextField label={MEASURE.seconds} numeric unit={MEASURE.secondsUnit} {...text('seconds', MEASURE.auto)} />
           </div>

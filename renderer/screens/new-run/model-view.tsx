@@ -1,10 +1,10 @@
 /** What a model is: its signature, its operators, where its bytes are, and what should be known before it is changed. */
-import { Info, TriangleAlert } from 'lucide-react';
 import type { InspectFacts } from '../../../native-workers/protocol/facts.ts';
 import { formatBytes, formatCount, formatShape, formatShort } from '../../text/format.ts';
 import { MODEL, opsetsText } from '../../text/new-run.ts';
 import { Cut } from '../../widgets/cut.tsx';
 import { ShareBar } from '../../widgets/share-bar.tsx';
+import { ModelNotes } from './model-notes.tsx';
 import { TensorTable } from './tensor-table.tsx';
 
 export function ModelView({ facts }: { readonly facts: InspectFacts }) {
@@ -14,7 +14,7 @@ export function ModelView({ facts }: { readonly facts: InspectFacts }) {
         <Summary facts={facts} />
         <Signature title={MODEL.inputs} tensors={facts.inputs} />
         <Signature title={MODEL.outputs} tensors={facts.outputs} />
-        <Notes facts={facts} />
+        <ModelNotes notes={facts.notes} />
       </div>
       <div className="model-column model-column-wide">
         <section className="pane" aria-labelledby="operators">
@@ -90,44 +90,6 @@ function Signature({ title, tensors }: SignatureProps) {
         ))}
       </ul>
     </section>
-  );
-}
-
-function Notes({ facts }: { readonly facts: InspectFacts }) {
-  return (
-    <section className="pane" aria-labelledby="notes">
-      <h2 className="pane-title" id="notes">
-        {MODEL.notes}
-      </h2>
-      {facts.notes.length === 0 ? (
-        <p className="pane-text muted">{MODEL.noNotes}</p>
-      ) : (
-        <ul className="notes">
-          {facts.notes.map((note) => (
-            <li key={`${note.code}${note.node ?? ''}${note.message}`} className="note">
-              <TriangleAlert className="icon note-icon" aria-hidden />
-              <span>
-                {note.message}
-                {note.node === undefined ? null : <code className="note-node">{note.node}</code>}
-              </span>
-            </li>
-          ))}
-        </ul>
-      )}
-      <Duplicates facts={facts} />
-    </section>
-  );
-}
-
-function Duplicates({ facts }: { readonly facts: InspectFacts }) {
-  const repeated = facts.tensors.filter((tensor) => tensor.duplicateOf !== undefined);
-  if (repeated.length === 0) return null;
-  const bytes = repeated.reduce((sum, tensor) => sum + tensor.bytes, 0);
-  return (
-    <p className="note">
-      <Info className="icon note-icon" aria-hidden />
-      <span>{MODEL.duplicates(repeated.length, formatBytes(bytes))}</span>
-    </p>
   );
 }
 

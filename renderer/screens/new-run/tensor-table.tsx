@@ -14,31 +14,31 @@ export function TensorTable({ facts }: { readonly facts: InspectFacts }) {
   if (facts.tensors.length === 0) return <p className="pane-text muted">{MODEL.noTensors}</p>;
   const weights = Math.max(1, facts.bytes.weights);
   const columns: readonly Column<Tensor>[] = [
-    { id: 'name', title: MODEL.tensor, track: 'minmax(10rem, 2.4fr)', cell: (tensor) => <Name tensor={tensor} /> },
-    { id: 'dtype', title: MODEL.dtype, track: '5rem', cell: (tensor) => tensor.dtype },
+    { id: 'name', title: MODEL.tensor, track: 'minmax(9rem, 2.4fr)', cell: (tensor) => <Name tensor={tensor} /> },
+    { id: 'dtype', title: MODEL.dtype, track: '4.5rem', cell: (tensor) => tensor.dtype },
     {
       id: 'shape',
       title: MODEL.shape,
-      track: 'minmax(8rem, 1.2fr)',
+      track: 'minmax(7.5rem, 1.2fr)',
       cell: (tensor) => <Cut text={formatShape(tensor.shape)} className="mono" />,
     },
     {
       id: 'usedBy',
       title: MODEL.usedBy,
-      track: 'minmax(6rem, 1.6fr)',
+      track: 'minmax(5rem, 1.4fr)',
       cell: (tensor) => <Cut text={tensor.usedBy.join(', ')} className="muted" />,
     },
     {
       id: 'bytes',
       title: MODEL.bytes,
-      track: '5.5rem',
+      track: '5rem',
       numeric: true,
       cell: (tensor) => formatBytes(tensor.bytes),
     },
     {
       id: 'share',
       title: MODEL.share,
-      track: '8.5rem',
+      track: '8rem',
       numeric: true,
       cell: (tensor) => <Share share={tensor.bytes / weights} />,
     },

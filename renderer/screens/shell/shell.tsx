@@ -30,6 +30,7 @@ const SCREENS: { readonly [Screen in Route['screen']]: ComponentType } = {
 
 export function Shell() {
   const status = useSession((session) => session.status);
+  const host = useSession((session) => session.hello?.host);
   const failure = useNotices((notices) => notices.failure);
   const route = useRoute((state) => state.route);
   const [help, setHelp] = useState(false);
@@ -45,7 +46,9 @@ export function Shell() {
       <main className="content" id="content" tabIndex={-1}>
         {status === 'lost' ? (
           <div className="banner banner-warning" role="alert">
-            <span className="banner-text">{SHELL.lost}</span>
+            <span className="banner-text">
+              {SHELL.lost} {host === 'browser' ? SHELL.lostBrowser : ''}
+            </span>
             <Button onClick={retryStudio}>{SHELL.reconnect}</Button>
           </div>
         ) : null}
