@@ -66,11 +66,35 @@ export const FOREIGN: readonly Format[] = [
     advice: 'The file holds data and no model; give it as data instead.',
   },
   {
+    id: 'coreml',
+    title: 'a Core ML model',
+    // Specification version, then the description (Model.proto of coremltools): protobuf without a mark, like ONNX.
+    detect: (head, path) => path.toLowerCase().endsWith('.mlmodel') && head[0] === 0x08,
+    advice: 'Hone writes Core ML and does not open it; open the ONNX model that it was made from.',
+  },
+  {
+    id: 'tensorflow',
+    title: 'a frozen TensorFlow graph',
+    // GraphDef begins with its nodes (graph.proto of TensorFlow): protobuf without a mark, like ONNX.
+    detect: (head, path) => path.toLowerCase().endsWith('.pb') && head[0] === 0x0a,
+    advice: 'Convert it with tf2onnx.',
+  },
+  {
     id: 'gzip',
     title: 'a gzip archive',
     detect: (head) => bytesAt(head, [0x1f, 0x8b]),
     advice: 'Unpack it and open the model inside.',
   },
+];
+
+/** Files that are no model, told by their first bytes so that the message can say what they are. */
+export const OTHERS: readonly { readonly title: string; detect(head: Uint8Array): boolean }[] = [
+  {
+    title: 'a picture',
+    detect: (head) => bytesAt(head, [0x89, 0x50, 0x4e, 0x47]) || bytesAt(head, [0xff, 0xd8, 0xff]),
+  },
+  { title: 'a PDF document', detect: (head) => hasText(head, 0, '%PDF') },
+  { title: 'a program', detect: (head) => bytesAt(head, [0x7f, 0x45, 0x4c, 0x46]) || hasText(head, 0, 'MZ') },
 ];
 
 /** Texts that stand in a model's place after a download went wrong, or beside it. */

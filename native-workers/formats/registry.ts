@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Model } from '../graph/model.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
-import { FOREIGN, TEXTS } from './foreign.ts';
+import { FOREIGN, OTHERS, TEXTS } from './foreign.ts';
 import { type Format, HEAD_BYTES } from './format.ts';
 import { onnx } from './onnx/format.ts';
 
@@ -84,6 +84,8 @@ function isText(head: Uint8Array): boolean {
 
 function notAModel(path: string, head: Uint8Array): HoneError {
   const where = { where: { file: path } };
+  const other = OTHERS.find((each) => each.detect(head));
+  if (other !== undefined) return new HoneError('file-not-a-model', `The file is ${other.title}.`, where);
   if (!isText(head)) {
     return new HoneError('file-not-a-model', 'The first bytes are of no model format that Hone knows.', where);
   }

@@ -59,9 +59,17 @@ export async function inferTypes(
   graph.outputs.splice(0, graph.outputs.length, ...interfaceOutputs);
   const types = new Map<string, ValueType>();
   for (const value of graph.values()) if (value.type !== null) types.set(value.name, value.type);
-  for (const { name, type } of session.outputs) types.set(name, type);
+  for (const { name, type } of session.outputs) {
+    const found = withKnownRank(type);
+    types.set(name, merged(types.get(name) ?? null, found) ?? found);
+  }
   for (const value of graph.values()) value.type = types.get(value.name) ?? value.type;
   return { model: plain, types };
+}
+
+/** The Node binding says [] of a scalar and of a value whose rank the engine could not tell; only the file can tell them apart. */
+function withKnownRank(type: ValueType): ValueType {
+  return type.kind === 'tensor' && type.shape?.length === 0 ? { ...type, shape: null } : type;
 }
 
 function sized(model: Model): Uint8Array {

@@ -2,6 +2,7 @@
 import { type DType, dtypeFromCode, elementCount } from '../../graph/dtype.ts';
 import { type Dim, staticShape, type TensorType, type ValueType } from '../../graph/types.ts';
 import type { ProtobufReader } from '../../lib/protobuf-reader.ts';
+import { HoneError, type Where } from '../../protocol/errors.ts';
 import { DIM, ELEMENT_TYPE, ENTRY, MAP_TYPE, OPERATOR_SET, SHAPE, TENSOR_TYPE, TYPE } from './schema.ts';
 
 export function readEntry(reader: ProtobufReader, into: Map<string, string>): void {
@@ -42,8 +43,18 @@ export function readType(reader: ProtobufReader): ValueType | null {
   const type = parseType(reader, seen);
   if (seen.unknown) return { kind: 'opaque', bytes: reader.slice(start, reader.position) };
   const shape = staticShape(type);
-  if (shape !== null) elementCount(shape);
+  if (shape !== null) located(reader.where(start), () => elementCount(shape));
   return type;
+}
+
+/** Does something; an error that does not say where it is is thrown again with `where`. */
+export function located<Result>(where: Where, work: () => Result): Result {
+  try {
+    return work();
+  } catch (thrown) {
+    if (!(thrown instanceof HoneError) || thrown.where !== undefined) throw thrown;
+    throw new HoneError(thrown.code, thrown.message, { where, cause: thrown });
+  }
 }
 
 /** Whether anything came that the parsed type does not hold. */

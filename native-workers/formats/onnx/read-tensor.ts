@@ -5,7 +5,7 @@ import { MemoryData, NO_DATA } from '../../graph/tensor-data.ts';
 import { type ProtobufReader, WIRE } from '../../lib/protobuf-reader.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import type { ExternalFiles } from './external-data.ts';
-import { readEntry } from './read-entries.ts';
+import { located, readEntry } from './read-entries.ts';
 import { EXTERNAL, TENSOR } from './schema.ts';
 import { RepeatedField, VarintData } from './typed-data.ts';
 
@@ -47,15 +47,8 @@ export function readTensor(reader: ProtobufReader, files: ExternalFiles): NamedT
   const fields = new TensorFields();
   while (reader.next()) readField(reader, fields);
   const { name } = fields;
-  try {
-    return { name, tensor: new Tensor(tensorInit(fields, files)) };
-  } catch (thrown) {
-    if (!(thrown instanceof HoneError) || thrown.where !== undefined) throw thrown;
-    throw new HoneError(thrown.code, thrown.message, {
-      where: { ...reader.where(start), tensor: name },
-      cause: thrown,
-    });
-  }
+  const where = { ...reader.where(start), tensor: name };
+  return { name, tensor: located(where, () => new Tensor(tensorInit(fields, files))) };
 }
 
 function readField(reader: ProtobufReader, fields: TensorFields): void {
