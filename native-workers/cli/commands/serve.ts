@@ -1,9 +1,9 @@
 /** `hone serve`: the studio in a browser, on loopback, until it is interrupted. */
-import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { startBrowserHost } from '../../host/browser-host.ts';
 import { builtFolder } from '../../host/built.ts';
 import { openInBrowser } from '../../host/desktop.ts';
+import { cleanInbox, inboxFolder } from '../../host/inbox.ts';
 import { ensureWritable } from '../../host/run-store.ts';
 import { Studio } from '../../host/studio.ts';
 import { type Cli, type Context, positiveInteger } from '../cli.ts';
@@ -31,15 +31,18 @@ export async function serve(flags: Flags, context: Context): Promise<null> {
     const host = await startBrowserHost({
       studio,
       assets: builtFolder('renderer'),
-      inbox: join(workspace.folder, 'inbox'),
+      inbox: inboxFolder(workspace),
       ...(flags.port === undefined ? {} : { port: flags.port }),
     });
+    // Room that is not won back now is won back next time.
+    const cleaning = cleanInbox(workspace).catch(() => undefined);
     const { address, port: listening } = host;
     const text = `The studio is at ${address}\nInterrupt (Ctrl-C) to close it; runs under way can be resumed.`;
     context.print({ json: { address, port: listening, library: workspace.folder }, text });
     if (flags.open === true && !(await openInBrowser(address)))
       context.say('No browser could be opened; open the address yourself.');
     await interrupted(context.signal);
+    await cleaning;
     await host.close();
     return null;
   });

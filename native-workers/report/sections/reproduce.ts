@@ -17,7 +17,9 @@ export const reproduceSchema = z.strictObject({
 export type ReproduceSection = z.infer<typeof reproduceSchema>;
 
 export const reproduce = defineSection(reproduceSchema, ({ manifest }) => {
-  const parsed = runRequestSchema.safeParse(manifest.request);
+  // The manifest keeps these three beside the request, not in it.
+  const { source, recipe, seed } = manifest;
+  const parsed = runRequestSchema.safeParse({ ...manifest.request, model: source.path, recipe, seed });
   const request = parsed.success ? parsed.data : null;
   const benchmark = request?.benchmark ?? {};
   const budgets = request?.budgets ?? {};
