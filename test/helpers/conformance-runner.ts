@@ -1,21 +1,30 @@
 /** A child process of `runConformance`: rewrites the model of a test with Hone, runs it, and compares with the expected outputs. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExternalFiles } from '../../native-workers/formats/onnx/external-data.ts';
 import { readOnnx } from '../../native-workers/formats/onnx/read.ts';
 import { readTensor } from '../../native-workers/formats/onnx/read-tensor.ts';
 import { onnxBytes } from '../../native-workers/formats/onnx/write.ts';
+import type { Model } from '../../native-workers/graph/model.ts';
 import type { Tensor } from '../../native-workers/graph/tensor.ts';
 import { toHostTensor } from '../../native-workers/graph/tensor-values.ts';
 import { MemorySource } from '../../native-workers/lib/bytes.ts';
 import type { Feeds, HostTensor } from '../../native-workers/lib/engine.ts';
 import { halfToFloat } from '../../native-workers/lib/half.ts';
 import { ProtobufReader } from '../../native-workers/lib/protobuf-reader.ts';
+import { HoneError } from '../../native-workers/protocol/errors.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
+import { applyRecipe } from '../../native-workers/worker/apply-recipe.ts';
+import { modelOpener, typesOf } from '../../native-workers/worker/engine-models.ts';
 import type { Outcome } from './conformance.ts';
 
 const folder = process.argv[2] ?? '';
+/** Ids of passes to apply to each model; none unless given. */
+const passes = (process.argv[3] ?? '').split(',').filter((pass) => pass !== '');
 const engine = await openEngine();
+const scratch = mkdtempSync(join(tmpdir(), 'hone-conformance-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
 process.on('message', (name) => {
   void run(String(name)).then((outcome) => process.send?.({ name, ...outcome }));
@@ -35,7 +44,7 @@ async function run(name: string): Promise<Outcome> {
   });
   let results: Feeds;
   try {
-    const session = await engine.open(onnxBytes(model));
+    const session = await engine.open(onnxBytes(await withPasses(model)));
     results = await session.run(feeds);
     await session.release();
   } catch (thrown) {
@@ -47,6 +56,26 @@ async function run(name: string): Promise<Outcome> {
     if (difference !== null) return { verdict: 'differ', detail: `${output}: ${difference}` };
   }
   return { verdict: 'pass', detail: '' };
+}
+
+/** The model after the passes; throws what the first pass that failed threw. */
+async function withPasses(model: Model): Promise<Model> {
+  if (passes.length === 0) return model;
+  const recipe = { schema: 1 as const, name: 'conformance', steps: passes.map((pass) => ({ pass })) };
+  const applied = await applyRecipe(model, recipe, {
+    engine,
+    open: modelOpener(engine, scratch),
+    types: typesOf(engine, scratch),
+    calibration: null,
+    trial: null,
+    seed: 1,
+    scratch,
+    progress: async () => undefined,
+    log: () => undefined,
+  });
+  const error = applied.rows.find((row) => row.error !== undefined)?.error;
+  if (error !== undefined) throw HoneError.fromData(error);
+  return applied.model;
 }
 
 /** null for an optional input that the test leaves out. */

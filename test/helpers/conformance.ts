@@ -48,21 +48,29 @@ export interface Outcome {
 
 const answerSchema = z.object({ name: z.string(), verdict, detail: z.string() });
 
-/** Runs tests on the engine, after Hone read and wrote their models. A process that dies is that test's verdict. */
-export async function runConformance(names: readonly string[], processes = 2): Promise<Map<string, Outcome>> {
+/**
+ * Runs tests on the engine, after Hone read their models, applied the passes and wrote them. A process that dies is that
+ * test's verdict.
+ */
+export async function runConformance(
+  names: readonly string[],
+  passes: readonly string[] = [],
+  processes = 2,
+): Promise<Map<string, Outcome>> {
   const outcomes = new Map<string, Outcome>();
   const queue = [...names];
   const work = async (): Promise<void> => {
-    while (queue.length > 0) await oneProcess(queue, outcomes);
+    while (queue.length > 0) await oneProcess(queue, passes, outcomes);
   };
   await Promise.all(Array.from({ length: processes }, work));
   return outcomes;
 }
 
 /** Feeds one process until the queue is empty or it dies. */
-function oneProcess(queue: string[], outcomes: Map<string, Outcome>): Promise<void> {
+function oneProcess(queue: string[], passes: readonly string[], outcomes: Map<string, Outcome>): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child: ChildProcess = fork(join(ROOT, 'test', 'helpers', 'conformance-runner.ts'), [conformanceFolder()], {
+    const runner = join(ROOT, 'test', 'helpers', 'conformance-runner.ts');
+    const child: ChildProcess = fork(runner, [conformanceFolder(), passes.join()], {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     let current: string | undefined;
