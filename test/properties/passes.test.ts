@@ -29,10 +29,14 @@ interface Step {
   readonly public: boolean;
 }
 
-const steps = fc.array(fc.record({ kind: fc.nat(15), other: fc.nat(20), public: fc.boolean() }), {
-  minLength: 1,
-  maxLength: 14,
+/** Products (4) and norms (8) come oftener, as they have something to do with what is beside them. */
+const kinds = fc.oneof({ weight: 3, arbitrary: fc.nat(15) }, { weight: 2, arbitrary: fc.constantFrom(4, 8) });
+const step = fc.record({
+  kind: kinds,
+  other: fc.nat(20),
+  public: fc.integer({ min: 0, max: 9 }).map((die) => die === 0),
 });
+const steps = fc.array(step, { minLength: 1, maxLength: 14 });
 
 /** A graph over [2, 8] values that holds what the passes look for: no-ops, constants, norms, products, twins, unknown parts. */
 function randomModel(plan: readonly Step[]): Model {
@@ -97,7 +101,11 @@ function randomModel(plan: readonly Step[]): Model {
 
 /** Those that need no judgement of candidates, and so run anywhere. */
 const RUNNABLE = PASSES.filter(({ needs }) => !needs.includes('trial'));
-const sequences = fc.array(fc.constantFrom(...RUNNABLE), { minLength: 1, maxLength: 4 });
+const LOSSLESS = RUNNABLE.filter(({ lossy }) => !lossy);
+const sequences = fc.oneof(
+  fc.array(fc.constantFrom(...LOSSLESS), { minLength: 1, maxLength: 4 }),
+  fc.array(fc.constantFrom(...RUNNABLE), { minLength: 1, maxLength: 4 }),
+);
 
 /** Small limits, so that small graphs are worth it. */
 const LIMITS: Readonly<Record<string, Record<string, unknown>>> = {
@@ -151,7 +159,7 @@ describe('any passes in any order', () => {
           expect(relativeDifference(tensor, actual[name])).toBeLessThan(lossy ? 0.25 : 1e-5);
         }
       }),
-      { numRuns: 60, seed: 20240607 },
+      { numRuns: 120, seed: 20240607 },
     );
   });
 });
