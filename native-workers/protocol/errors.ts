@@ -149,6 +149,7 @@ export function exitCodeOf(code: ErrorCode): number {
 
 const FILE_SYSTEM_CODES: Record<string, ErrorCode> = {
   ENOENT: 'file-missing',
+  ENOTDIR: 'file-missing',
   EACCES: 'no-permission',
   EPERM: 'no-permission',
   EROFS: 'no-permission',

@@ -1,6 +1,7 @@
 /** Reports that were read: of runs by their id, and the one opened from a file. Each is checked against the report's schema. */
 import { create } from 'zustand';
 import { type ErrorData, HoneError, toHoneError } from '../../native-workers/protocol/errors.ts';
+import type { Manifest } from '../../native-workers/protocol/facts.ts';
 import type { Grant, StudioResult } from '../../native-workers/protocol/studio.ts';
 import {
   REPORT_SCHEMA_VERSION,
@@ -23,6 +24,11 @@ export interface Reports {
 }
 
 export const useReports = create<Reports>(() => ({ ofRuns: {}, saved: null, verifications: {} }));
+
+/** True when the run has written its report. */
+export function hasReport(manifest: Manifest): boolean {
+  return manifest.stages.some((stage) => stage.name === 'report' && stage.status === 'done');
+}
 
 export async function loadReport(id: string): Promise<void> {
   setOfRun(id, { status: 'loading' });

@@ -5,7 +5,7 @@ export const LIBRARY = {
   chooseModel: 'Choose a model',
   openReport: 'Open a report',
   path: 'Path on the engine’s machine',
-  pathHint: '/models/resnet50.onnx',
+  pathHint: 'or its path: /models/resnet50.onnx',
   openPath: 'Open',
   empty: {
     title: 'Drop a model here to begin',

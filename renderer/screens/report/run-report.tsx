@@ -2,7 +2,7 @@
 import { FileChartColumn, FileClock } from 'lucide-react';
 import { useEffect } from 'react';
 import type { Manifest } from '../../../native-workers/protocol/facts.ts';
-import { loadReport, useReports } from '../../stores/reports.ts';
+import { hasReport, loadReport, useReports } from '../../stores/reports.ts';
 import { REPORT } from '../../text/run.ts';
 import { EmptyState } from '../../widgets/empty-state.tsx';
 import { ReportPane } from './report-pane.tsx';
@@ -10,11 +10,11 @@ import { VerificationBanner } from './verification-banner.tsx';
 
 export function RunReport({ id, manifest }: { readonly id: string; readonly manifest: Manifest }) {
   const report = useReports((state) => state.ofRuns[id]);
-  const hasReport = manifest.stages.some((stage) => stage.name === 'report' && stage.status === 'done');
+  const isThere = hasReport(manifest);
   useEffect(() => {
-    if (hasReport && report === undefined) void loadReport(id);
-  }, [id, hasReport, report]);
-  if (!hasReport) {
+    if (isThere && report === undefined) void loadReport(id);
+  }, [id, isThere, report]);
+  if (!isThere) {
     return manifest.status === 'running' ? (
       <EmptyState icon={FileClock} title={REPORT.notYet}>
         {REPORT.notYetText}

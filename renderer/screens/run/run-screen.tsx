@@ -6,7 +6,7 @@ import type { Manifest } from '../../../native-workers/protocol/facts.ts';
 import { navigate, useRoute } from '../../stores/navigation.ts';
 import { notify, reportFailure } from '../../stores/notices.ts';
 import { prepareAgain } from '../../stores/repeat.ts';
-import { forgetReport } from '../../stores/reports.ts';
+import { forgetReport, hasReport } from '../../stores/reports.ts';
 import { cancelRun, loadRun, resumeRun, useRuns } from '../../stores/runs.ts';
 import { RUN } from '../../text/run.ts';
 import { SHELL } from '../../text/shell.ts';
@@ -58,7 +58,7 @@ export function RunScreen() {
         </span>
         <RunStatus status={manifest.status} />
         <span className="grow" />
-        {manifest.status === 'done' ? <ReportActions id={id} /> : null}
+        {manifest.status !== 'running' && hasReport(manifest) ? <ReportActions id={id} /> : null}
         <RunActions manifest={manifest} cancelling={run?.cancelling ?? false} />
       </header>
       <Tabs.List className="tabs" aria-label={manifest.title}>
@@ -93,6 +93,8 @@ function useReportWhenDone(manifest: Manifest | null, watching: boolean): void {
   }, [manifest, watching]);
 }
 
+const WHOLE: ReadonlySet<string> = new Set(['done', 'skipped']);
+
 interface RunActionsProps {
   readonly manifest: Manifest;
   readonly cancelling: boolean;
@@ -100,6 +102,7 @@ interface RunActionsProps {
 
 function RunActions({ manifest, cancelling }: RunActionsProps) {
   const { id, status } = manifest;
+  const isWhole = status === 'done' && manifest.stages.every((stage) => WHOLE.has(stage.status));
   if (status === 'running') {
     return (
       <Button icon={Ban} disabled={cancelling} onClick={() => void cancelRun(id).catch(reportFailure)}>
@@ -112,7 +115,7 @@ function RunActions({ manifest, cancelling }: RunActionsProps) {
       <Button icon={Repeat2} onClick={() => void prepareAgain(id, manifest.recipe.title ?? manifest.recipe.name)}>
         {RUN.again}
       </Button>
-      {status === 'done' ? null : (
+      {isWhole ? null : (
         <Button weight="primary" icon={RotateCw} onClick={() => void resume(id)}>
           {RUN.resume}
         </Button>
