@@ -36,9 +36,9 @@ export const stageEvaluate: Job<'stage-evaluate'> = async ({ run, file, request 
   return { models: [] };
 };
 
-/** The last model that the run made. */
-function optimisedPath(run: string, manifest: Manifest): string | null {
-  const model = manifest.models.findLast(({ id }) => id !== 'source');
+/** The model that the optimize stage made. */
+function optimisedPath(run: string, { models }: Manifest): string | null {
+  const model = models.find(({ id }) => id === 'optimized') ?? models.findLast(({ id }) => id !== 'source');
   return model === undefined ? null : join(run, model.path);
 }
 

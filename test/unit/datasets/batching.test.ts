@@ -55,10 +55,10 @@ describe('runnableBatches', () => {
   });
 
   it('takes the asked size where the model takes any, and works for one sample', async () => {
-    const any = signature({ x: ['float32', ['n', 1]] });
+    const anySize = signature({ x: ['float32', ['n', 1]] });
     const sizes = async (count: number): Promise<number[]> => {
       const all: number[] = [];
-      for await (const { samples } of runnableBatches(makeDataset(counting(count)), any, { batchSize: 4 }))
+      for await (const { samples } of runnableBatches(makeDataset(counting(count)), anySize, { batchSize: 4 }))
         all.push(samples.length);
       return all;
     };

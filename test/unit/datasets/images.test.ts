@@ -266,17 +266,17 @@ describe('openImages', () => {
   });
 
   it('takes the size from the pictures where the model takes any, and asks where they differ', async () => {
-    const any = signature({ input: ['float32', ['n', 3, 'h', 'w']] });
+    const anySize = signature({ input: ['float32', ['n', 3, 'h', 'w']] });
     const folder = writeFiles(temporaryFolder(), { 'a.png': await solid(RED, 5, 3), 'b.png': await solid(RED, 5, 3) });
-    const data = await openDataset(folder, any);
+    const data = await openDataset(folder, anySize);
     expect(data.notes.map(({ code }) => code)).toContain('size-from-data');
     expect((await readBatches(data, 4))[0]?.feeds['input']?.shape).toEqual([2, 3, 3, 5]);
     writeFiles(folder, { 'c.png': await solid(RED, 9, 9) });
-    await expect(openDataset(folder, any)).rejects.toMatchObject({
+    await expect(openDataset(folder, anySize)).rejects.toMatchObject({
       code: 'preprocess-invalid',
       message: expect.stringContaining('size'),
     });
-    const given = await openDataset(folder, any, { preprocess: { size: [2, 2] } });
+    const given = await openDataset(folder, anySize, { preprocess: { size: [2, 2] } });
     expect((await readBatches(given, 4))[0]?.feeds['input']?.shape).toEqual([3, 3, 2, 2]);
   });
 
