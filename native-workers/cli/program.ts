@@ -24,6 +24,7 @@ const COMMANDS = [
   optimizeCommand,
   benchCommand,
   evalCommand,
+  packCommand,
   reportCommand,
   verifyCommand,
   runsCommand,
@@ -33,8 +34,6 @@ const COMMANDS = [
   doctorCommand,
   serveCommand,
 ];
-/** Of the contract, but not of this version: they answer `not-yet` and stand in no help. */
-const LATER = [packCommand];
 
 export async function main(args: readonly string[]): Promise<void> {
   const end = args.indexOf('--');
@@ -49,7 +48,6 @@ export async function main(args: readonly string[]): Promise<void> {
       '\nEvery command takes --json. Exit codes: 0 ok, 1 a budget or check failed, 2 usage, 3 input, 4 environment, 5 internal.',
     );
   for (const command of COMMANDS) program.addCommand(command(cli));
-  for (const command of LATER) program.addCommand(command(cli), { hidden: true });
 
   endOnInterrupt(cli);
   // The reader of our output may go first: `hone runs | head`.

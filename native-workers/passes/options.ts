@@ -4,7 +4,7 @@ import type { Pass } from './pass.ts';
 
 /** The complete options. Throws `invalid-options`, naming the pass, the option, and what is wrong with it. */
 export function completeOptions<Options extends object>(
-  pass: Pass<Options>,
+  pass: Pick<Pass<Options>, 'id' | 'defaults' | 'schema'>,
   given: Readonly<Record<string, unknown>> = {},
 ): Options {
   const checked = pass.schema.safeParse({ ...pass.defaults, ...given });

@@ -249,6 +249,66 @@ export const benchmarkFactsSchema = z.strictObject({
 });
 export type BenchmarkFacts = z.infer<typeof benchmarkFactsSchema>;
 
+/** One operator of the model that a target cannot express. */
+export const unsupportedNodeSchema = z.strictObject({ node: z.string(), type: z.string(), reason: z.string() });
+
+/** How an artifact did on its own runtime, against the model it was made from. */
+export const verificationSchema = z.strictObject({
+  runtime: z.string(),
+  /**
+   * `passed` and `failed`: it ran. `refused`: its runtime did not load or run it. `not-run`: no runtime for it here; `reason`
+   * says what was checked instead.
+   */
+  status: z.enum(['passed', 'failed', 'refused', 'not-run']),
+  reason: z.string().optional(),
+  samples: z.number(),
+  maxAbs: z.number().nullable(),
+  /** Largest absolute value of the reference, to read `maxAbs` against. */
+  reference: z.number().nullable(),
+  cosine: z.number().nullable(),
+  top1Agreement: z.number().nullable(),
+  /** For integer outputs: the largest difference in steps and the share of elements within one step. */
+  steps: z.strictObject({ max: z.number(), withinOne: z.number() }).nullable(),
+  /** Lines of the runtime's log that say ERROR. */
+  errors: z.array(z.string()),
+  /** The first operator whose output differs, in both formats, when the check failed and it could be found. */
+  diverges: z.strictObject({ node: z.string(), type: z.string(), artifact: z.string(), maxAbs: z.number() }).optional(),
+});
+export type Verification = z.infer<typeof verificationSchema>;
+
+export const artifactSchema = z.strictObject({
+  target: z.string(),
+  status: z.enum(['made', 'unsupported', 'failed']),
+  error: errorDataSchema.optional(),
+  /** Of the main file or folder, in the package's folder; empty when nothing was made. */
+  path: z.string(),
+  bytes: z.number(),
+  sha256: z.string(),
+  files: z.array(z.strictObject({ path: z.string(), bytes: z.number(), sha256: z.string() })),
+  /** What the device must have: `{ 'ONNX Runtime': '1.16', iOS: '16' }`. */
+  requires: z.record(z.string(), z.string()),
+  verified: verificationSchema.nullable(),
+  coverage: z.strictObject({ nodes: z.number(), supported: z.number(), unsupported: z.array(unsupportedNodeSchema) }),
+  notes: z.array(z.string()),
+  ms: z.number(),
+});
+export type Artifact = z.infer<typeof artifactSchema>;
+
+export const packageFactsSchema = z.strictObject({
+  artifacts: z.array(artifactSchema),
+  /** Size against the budget of each device profile. */
+  sizes: z.array(
+    z.strictObject({
+      profile: z.string(),
+      target: z.string(),
+      bytes: z.number(),
+      budget: z.number(),
+      fits: z.boolean(),
+    }),
+  ),
+});
+export type PackageFacts = z.infer<typeof packageFactsSchema>;
+
 export const STAGES = ['inspect', 'optimize', 'evaluate', 'benchmark', 'package', 'report'] as const;
 export type StageName = (typeof STAGES)[number];
 

@@ -3,7 +3,14 @@
  * tensors or models. A stage job writes its facts file itself; only the small result comes back.
  */
 import { z } from 'zod';
-import { benchmarkFactsSchema, environmentSchema, inspectFactsSchema, noteSchema } from './facts.ts';
+import {
+  benchmarkFactsSchema,
+  environmentSchema,
+  inspectFactsSchema,
+  noteSchema,
+  packageFactsSchema,
+} from './facts.ts';
+import { dataPreviewSchema } from './preview.ts';
 import { benchmarkOptionsSchema, preprocessSchema, runRequestSchema } from './request.ts';
 
 /** What every stage of a run is told. */
@@ -81,6 +88,35 @@ export const JOBS = {
       skipped: z.array(z.strictObject({ sample: z.string(), reason: z.string() })),
       notes: z.array(noteSchema).optional(),
     }),
+  },
+  /** `hone pack`: artifacts of a model for targets, each run on its runtime; no run. */
+  package: {
+    request: z.strictObject({
+      model: z.string(),
+      targets: z.array(z.string()).min(1),
+      out: z.string(),
+      /** Writes nothing: only what each target can express. */
+      coverageOnly: z.boolean(),
+      zip: z.boolean(),
+      data: z.string().optional(),
+      preprocess: preprocessSchema.optional(),
+      options: z.record(z.string(), z.record(z.string(), z.unknown())),
+      /** Sizes to keep to besides those of the device profiles, in bytes. */
+      budget: z.number().optional(),
+      seed: z.number(),
+    }),
+    result: packageFactsSchema,
+  },
+  /** What a model will be fed of a data set; nothing runs. */
+  'preview-data': {
+    request: z.strictObject({
+      model: z.string(),
+      data: z.string(),
+      preprocess: preprocessSchema.optional(),
+      /** Samples to show. */
+      count: z.number().int().positive().max(64),
+    }),
+    result: dataPreviewSchema,
   },
   /** What runtimes and providers this machine has. */
   doctor: {

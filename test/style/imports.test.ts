@@ -15,8 +15,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   calibrate: ['graph', 'lib', 'kernels', 'protocol'],
   datasets: ['graph', 'protocol', 'lib'],
   metrics: ['graph', 'protocol', 'lib'],
-  runtimes: ['graph', 'protocol', 'lib'],
-  verify: ['graph', 'protocol', 'lib', 'metrics', 'datasets', 'formats'],
+  runtimes: ['graph', 'protocol', 'lib', 'artifacts'],
+  artifacts: ['graph', 'protocol', 'lib', 'formats', 'metrics'],
+  verify: ['graph', 'protocol', 'lib', 'metrics', 'datasets', 'formats', 'artifacts'],
   bench: ['graph', 'protocol', 'lib', 'datasets', 'runtimes'],
   report: ['protocol', 'lib', 'bench', 'metrics'],
   worker: [

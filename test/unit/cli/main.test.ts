@@ -47,11 +47,10 @@ describe('wrong usage', () => {
     expect(errorOf(json).message).toContain(named);
   });
 
-  it('without arguments is the help on standard error, and pack is not in it', async () => {
+  it('without arguments is the help on standard error', async () => {
     const { code, out, err } = await hone(temporaryFolder());
     expect([code, out]).toEqual([2, '']);
     expect(err).toContain('optimize');
-    expect(err).not.toContain('pack');
     expect(await hone(temporaryFolder(), '--help')).toMatchObject({ code: 0, err: '' });
   });
 
@@ -59,11 +58,6 @@ describe('wrong usage', () => {
     const { code, out, err } = await hone(temporaryFolder(), 'runs', '--nonsense');
     expect([code, out]).toEqual([2, '']);
     expect(err).toContain("unknown option '--nonsense'");
-  });
-
-  it('of a command that is not there yet says so', async () => {
-    const { code, json } = await honeJson(temporaryFolder(), 'pack', 'm.onnx', '--target', 'ort', '--out', 'x');
-    expect([code, errorOf(json).code]).toEqual([2, 'not-yet']);
   });
 });
 

@@ -1,0 +1,117 @@
+/**
+ * ONNX Runtime Mobile: the model in ORT format with the operator lists that a reduced build needs. ONNX Runtime writes the
+ * format itself; what matters is how it is asked (conversion.md section 3): nothing that fits only this machine's processor
+ * may be baked in, and quantized models keep signed activations for ARM.
+ *
+ * Only minimal and reduced builds need this: the ordinary packages for Android and iOS take the .onnx file with all operators.
+ */
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { readOrtOperators } from '../formats/ort/operators.ts';
+import { operatorsConfig } from '../formats/ort/operators-config.ts';
+import type { Model } from '../graph/model.ts';
+import type { ValueInfo } from '../lib/engine.ts';
+import { HoneError } from '../protocol/errors.ts';
+import type { ArtifactTarget, SignatureValue, TargetContext } from './target.ts';
+
+export interface OrtOptions {
+  /** `fixed`: fully optimised, for CPUs. `runtime`: optimised when loaded, for NNAPI and Core ML. */
+  readonly style: 'fixed' | 'runtime';
+  /** Processor the quantized operators are laid out for. */
+  readonly platform: 'arm' | 'amd64';
+}
+
+export const ORT_DEFAULTS: OrtOptions = { style: 'fixed', platform: 'arm' };
+
+const schema = z.strictObject({
+  style: z
+    .enum(['fixed', 'runtime'])
+    .describe('fixed: fully optimised, for CPUs; runtime: optimised when loaded, for NNAPI and Core ML.'),
+  platform: z.enum(['arm', 'amd64']).describe('Processor that quantized operators are laid out for.'),
+});
+
+/** A FlatBuffer cannot be larger. */
+const MOST_BYTES = 2 ** 31 - 1;
+
+export const ort: ArtifactTarget<OrtOptions> = {
+  id: 'ort',
+  title: 'ONNX Runtime Mobile',
+  defaults: ORT_DEFAULTS,
+  schema,
+  tolerance: { float: 1e-4, steps: 3 },
+  runtimeModule: 'runtimes/ort-artifact.ts',
+
+  /** ONNX Runtime loaded the source already, so it knows every operator of it. */
+  coverage(model) {
+    const nodes = [...model.graph.allNodes()].length;
+    return { nodes, supported: nodes, unsupported: [] };
+  },
+
+  async write(model, folder, options, context) {
+    const name = basename(context.source)
+      .replace(/\.[^.]+$/, '')
+      .replace(/[^\w.-]+/g, '_');
+    const main = options.style === 'fixed' ? `${name}.ort` : `${name}.with_runtime_opt.ort`;
+    const signature = await save(join(folder, main), options, context);
+    const { size } = await stat(join(folder, main));
+    if (size > MOST_BYTES)
+      throw new HoneError(
+        'tensor-too-large',
+        'An ORT-format file cannot be larger than 2 GB; ship the .onnx file with external data.',
+      );
+    const operators = readOrtOperators(await readFile(join(folder, main)), main);
+    if (options.style === 'runtime') {
+      // What is optimised at load time runs the fused kernels too: the list needs both graphs.
+      const full = join(context.scratch, `${name}.full.ort`);
+      await save(full, { ...options, style: 'fixed' }, context);
+      operators.push(...readOrtOperators(await readFile(full), full));
+    }
+    await writeFile(join(folder, 'required_operators.config'), operatorsConfig(operators, false));
+    await writeFile(join(folder, 'required_operators_and_types.config'), operatorsConfig(operators, true));
+    return {
+      path: main,
+      files: [main, 'required_operators.config', 'required_operators_and_types.config'],
+      // Format version 6, which ONNX Runtime writes and reads since 1.16.
+      requires: { 'ONNX Runtime': '1.16' },
+      notes: notesOf(model, options),
+      signature,
+    };
+  },
+};
+
+async function save(
+  path: string,
+  options: OrtOptions,
+  context: TargetContext,
+): Promise<{ inputs: SignatureValue[]; outputs: SignatureValue[] }> {
+  const session = await context.engine.open(context.source, {
+    optimization: 'all',
+    optimizedModelPath: path,
+    config: {
+      // The blocked layout of this machine's vector width would not load on ARM or in a browser.
+      'optimization.disable_specified_optimizers': 'NchwcTransformer',
+      ...(options.platform === 'arm' ? { 'session.qdqisint8allowed': '1' } : {}),
+      ...(options.style === 'runtime' ? { 'optimization.minimal_build_optimizations': 'save' } : {}),
+    },
+  });
+  const signature = { inputs: session.inputs.map(signatureValue), outputs: session.outputs.map(signatureValue) };
+  await session.release();
+  return signature;
+}
+
+function signatureValue({ name, type }: ValueInfo): SignatureValue {
+  const tensor = type.kind === 'tensor' ? type : null;
+  return { source: name, name, dtype: tensor?.dtype ?? type.kind, shape: tensor?.shape ?? [] };
+}
+
+function notesOf(model: Model, options: OrtOptions): string[] {
+  const notes = [
+    'Ordinary builds of ONNX Runtime for Android and iOS take the .onnx file; this one is for minimal and reduced builds.',
+  ];
+  if (options.style === 'runtime')
+    notes.push('Optimisations are kept as records and applied on the device to what NNAPI or Core ML leave.');
+  const domains = [...model.opsets.keys()].filter((domain) => domain !== '' && domain !== 'com.microsoft');
+  if (domains.length > 0) notes.push(`The build must include the operators of ${domains.join(', ')}.`);
+  return notes;
+}

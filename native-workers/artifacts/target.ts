@@ -1,0 +1,81 @@
+/**
+ * What a target is: a format for devices, with what it can express, how it is written and the runtime that proves it. One file
+ * a target in this folder; a new one is that file, its test and a line in `registry.ts`.
+ */
+import type { z } from 'zod';
+import type { Model } from '../graph/model.ts';
+import type { Engine, Feeds } from '../lib/engine.ts';
+import type { unsupportedNodeSchema } from '../protocol/facts.ts';
+
+export interface Coverage {
+  readonly nodes: number;
+  readonly supported: number;
+  readonly unsupported: readonly z.infer<typeof unsupportedNodeSchema>[];
+}
+
+export interface TargetContext {
+  readonly engine: Engine;
+  /** Path of the model that `model` was read from, for engines that convert files. */
+  readonly source: string;
+  /** An empty folder that lives as long as the job. */
+  readonly scratch: string;
+  progress(done: number, total: number, what: string): Promise<void>;
+}
+
+export interface WrittenArtifact {
+  /** Of the main file or folder, relative to the target's folder. */
+  readonly path: string;
+  /** All files, relative likewise. */
+  readonly files: readonly string[];
+  /** What the device must have: `{ iOS: '16' }`. */
+  readonly requires: Readonly<Record<string, string>>;
+  readonly notes: readonly string[];
+  /** How inputs and outputs are called and laid out in the artifact, where that is not as in the model. */
+  readonly signature: ArtifactSignature;
+}
+
+export interface ArtifactSignature {
+  readonly inputs: readonly SignatureValue[];
+  readonly outputs: readonly SignatureValue[];
+}
+
+export interface SignatureValue {
+  /** In the model. */
+  readonly source: string;
+  /** In the artifact. */
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly (number | string | null)[];
+}
+
+/** A loaded artifact on its own runtime, in this process; `run` takes and gives tensors under the names of the source model. */
+export interface ArtifactSession {
+  run(feeds: Feeds): Promise<Feeds>;
+  release(): Promise<void>;
+}
+
+export interface TargetRuntime {
+  /** As the report names it: `LiteRT 2.5.3 (wasm)`. */
+  readonly name: string;
+  /** Opens the artifact at `path`. `log` gets each line that the runtime prints. */
+  open(path: string, signature: ArtifactSignature, log: (line: string) => void): Promise<ArtifactSession>;
+}
+
+export interface ArtifactTarget<Options extends object = object> {
+  /** On the command line: `ort`, `tflite`, `coreml`. */
+  readonly id: string;
+  readonly title: string;
+  readonly defaults: Options;
+  readonly schema: z.ZodType<Options>;
+  /** What of the model the format can express, before anything is written. */
+  coverage(model: Model, options: Options): Coverage;
+  /** Writes into `folder`, which exists and is empty. Throws `operator-unsupported` naming the first node that cannot be. */
+  write(model: Model, folder: string, options: Options, context: TargetContext): Promise<WrittenArtifact>;
+  /**
+   * The module that holds the runtime, as a path from `native-workers/`, exporting `openRuntime(): Promise<TargetRuntime>`: it
+   * is loaded in a process of its own, since some runtimes end the process when they fail.
+   */
+  readonly runtimeModule: string;
+  /** Tolerances of the check, against the largest reference value. */
+  readonly tolerance: { readonly float: number; readonly steps: number };
+}

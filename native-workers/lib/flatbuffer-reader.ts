@@ -1,0 +1,201 @@
+/**
+ * Reads FlatBuffers that nobody vouches for: every offset and length is checked before it is used, and no typed array is laid
+ * over the file, since writers do not all align. Layout: a table begins with a signed offset back to its vtable, whose slot n
+ * (at 4 + 2n) holds the offset of field n from the table, or 0 when the field is left out.
+ */
+import { HoneError } from '../protocol/errors.ts';
+
+export class FlatBuffer {
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #file: string;
+
+  /** `file`: for messages. */
+  constructor(bytes: Uint8Array, file: string) {
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#file = file;
+  }
+
+  root(): Table {
+    return new Table(this, this.uint32(0));
+  }
+
+  /** The four characters at byte 4 that say what the file is. */
+  get identifier(): string {
+    this.check(4, 4);
+    return String.fromCharCode(...this.bytes.subarray(4, 8));
+  }
+
+  uint8(at: number): number {
+    this.check(at, 1);
+    return this.#view.getUint8(at);
+  }
+
+  uint16(at: number): number {
+    this.check(at, 2);
+    return this.#view.getUint16(at, true);
+  }
+
+  int32(at: number): number {
+    this.check(at, 4);
+    return this.#view.getInt32(at, true);
+  }
+
+  uint32(at: number): number {
+    this.check(at, 4);
+    return this.#view.getUint32(at, true);
+  }
+
+  int64(at: number): bigint {
+    this.check(at, 8);
+    return this.#view.getBigInt64(at, true);
+  }
+
+  float32(at: number): number {
+    this.check(at, 4);
+    return this.#view.getFloat32(at, true);
+  }
+
+  /** Throws `file-corrupt`, naming the byte, unless `length` bytes at `at` are inside the file. */
+  check(at: number, length: number): void {
+    if (at >= 0 && length >= 0 && at + length <= this.bytes.length) return;
+    throw this.corrupt(`An offset points to byte ${at}, and the file has ${this.bytes.length}.`, at);
+  }
+
+  corrupt(message: string, offset: number): HoneError {
+    return new HoneError('file-corrupt', message, { where: { file: this.#file, offset } });
+  }
+}
+
+/** A vector of elements of one size. */
+export interface Vector {
+  readonly length: number;
+  /** Where the first element is. */
+  readonly start: number;
+}
+
+const EMPTY: Vector = { length: 0, start: 0 };
+
+export class Table {
+  readonly buffer: FlatBuffer;
+  readonly #at: number;
+  readonly #vtable: number;
+  readonly #vtableBytes: number;
+
+  constructor(buffer: FlatBuffer, at: number) {
+    this.buffer = buffer;
+    this.#at = at;
+    this.#vtable = at - buffer.int32(at);
+    this.#vtableBytes = buffer.uint16(this.#vtable);
+    buffer.check(this.#vtable, this.#vtableBytes);
+  }
+
+  /** Where the field of `slot` is; null when it is left out. */
+  field(slot: number): number | null {
+    const entry = 4 + 2 * slot;
+    if (entry + 2 > this.#vtableBytes) return null;
+    const offset = this.buffer.uint16(this.#vtable + entry);
+    return offset === 0 ? null : this.#at + offset;
+  }
+
+  has(slot: number): boolean {
+    return this.field(slot) !== null;
+  }
+
+  bool(slot: number, fallback = false): boolean {
+    const at = this.field(slot);
+    return at === null ? fallback : this.buffer.uint8(at) !== 0;
+  }
+
+  uint8(slot: number, fallback = 0): number {
+    const at = this.field(slot);
+    return at === null ? fallback : this.buffer.uint8(at);
+  }
+
+  int8(slot: number, fallback = 0): number {
+    const at = this.field(slot);
+    return at === null ? fallback : (this.buffer.uint8(at) << 24) >> 24;
+  }
+
+  int32(slot: number, fallback = 0): number {
+    const at = this.field(slot);
+    return at === null ? fallback : this.buffer.int32(at);
+  }
+
+  uint32(slot: number, fallback = 0): number {
+    const at = this.field(slot);
+    return at === null ? fallback : this.buffer.uint32(at);
+  }
+
+  int64(slot: number, fallback = 0n): bigint {
+    const at = this.field(slot);
+    return at === null ? fallback : this.buffer.int64(at);
+  }
+
+  float32(slot: number, fallback = 0): number {
+    const at = this.field(slot);
+    return at === null ? fallback : this.buffer.float32(at);
+  }
+
+  table(slot: number): Table | null {
+    const at = this.field(slot);
+    return at === null ? null : new Table(this.buffer, at + this.buffer.uint32(at));
+  }
+
+  /** A vector of elements of `size` bytes; empty when the field is left out. */
+  vector(slot: number, size: number): Vector {
+    const at = this.field(slot);
+    if (at === null) return EMPTY;
+    const start = at + this.buffer.uint32(at);
+    const length = this.buffer.uint32(start);
+    this.buffer.check(start + 4, length * size);
+    return { length, start: start + 4 };
+  }
+
+  tables(slot: number): Table[] {
+    const { length, start } = this.vector(slot, 4);
+    return Array.from({ length }, (_, index) => {
+      const at = start + 4 * index;
+      return new Table(this.buffer, at + this.buffer.uint32(at));
+    });
+  }
+
+  string(slot: number): string | null {
+    if (!this.has(slot)) return null;
+    const { length, start } = this.vector(slot, 1);
+    return new TextDecoder().decode(this.buffer.bytes.subarray(start, start + length));
+  }
+
+  strings(slot: number): string[] {
+    const { length, start } = this.vector(slot, 4);
+    return Array.from({ length }, (_, index) => {
+      const at = start + 4 * index;
+      const text = at + this.buffer.uint32(at);
+      const size = this.buffer.uint32(text);
+      this.buffer.check(text + 4, size);
+      return new TextDecoder().decode(this.buffer.bytes.subarray(text + 4, text + 4 + size));
+    });
+  }
+
+  /** The bytes of a vector of bytes: a view of the file, at any alignment. */
+  bytes(slot: number): Uint8Array {
+    const { length, start } = this.vector(slot, 1);
+    return this.buffer.bytes.subarray(start, start + length);
+  }
+
+  int32s(slot: number): number[] {
+    const { length, start } = this.vector(slot, 4);
+    return Array.from({ length }, (_, index) => this.buffer.int32(start + 4 * index));
+  }
+
+  int64s(slot: number): bigint[] {
+    const { length, start } = this.vector(slot, 8);
+    return Array.from({ length }, (_, index) => this.buffer.int64(start + 8 * index));
+  }
+
+  float32s(slot: number): number[] {
+    const { length, start } = this.vector(slot, 4);
+    return Array.from({ length }, (_, index) => this.buffer.float32(start + 4 * index));
+  }
+}

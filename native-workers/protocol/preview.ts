@@ -1,0 +1,47 @@
+/** What a model will really be fed: the first samples of a data set after all preprocessing, as something to look at. */
+import { z } from 'zod';
+import { noteSchema } from './facts.ts';
+
+export const inputPreviewSchema = z.strictObject({
+  name: z.string(),
+  dtype: z.string(),
+  /** Of one sample, without the batch axis. */
+  shape: z.array(z.number()),
+  /** Of the finite elements; null where there are none, as for text. */
+  minimum: z.number().nullable(),
+  maximum: z.number().nullable(),
+  mean: z.number().nullable(),
+  /** Elements that are NaN or infinite. */
+  notFinite: z.number(),
+  /** The picture that the tensor stands for, normalisation undone, as a `data:` address of a PNG. */
+  picture: z.string().optional(),
+  /** For sounds: lowest and highest value of each slice of time, at most 400 slices. */
+  waveform: z.array(z.tuple([z.number(), z.number()])).optional(),
+  /** For everything else: the first elements, at most 64; null for one that is NaN or infinite. */
+  values: z.array(z.union([z.number(), z.string(), z.null()])).optional(),
+});
+export type InputPreview = z.infer<typeof inputPreviewSchema>;
+
+export const samplePreviewSchema = z.strictObject({
+  sample: z.string(),
+  /** The label as text: a class name where classes have names. */
+  label: z.string().nullable(),
+  group: z.string().nullable(),
+  inputs: z.array(inputPreviewSchema),
+});
+export type SamplePreview = z.infer<typeof samplePreviewSchema>;
+
+export const dataPreviewSchema = z.strictObject({
+  name: z.string(),
+  kind: z.string(),
+  samples: z.number(),
+  labelled: z.boolean(),
+  classes: z.array(z.string()).nullable(),
+  /** As it is done, defaults filled in. */
+  preprocess: z.unknown(),
+  notes: z.array(noteSchema),
+  skipped: z.array(z.strictObject({ sample: z.string(), reason: z.string() })),
+  /** Those of the first samples that could be read. */
+  first: z.array(samplePreviewSchema),
+});
+export type DataPreview = z.infer<typeof dataPreviewSchema>;

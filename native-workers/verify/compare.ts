@@ -1,0 +1,107 @@
+/** How far two sets of outputs are apart, streamed sample by sample: what decides whether an artifact is right. */
+import { isFloat } from '../graph/dtype.ts';
+import type { Feeds } from '../lib/engine.ts';
+import { numbersOf } from '../metrics/rows.ts';
+
+export interface Difference {
+  readonly samples: number;
+  readonly maxAbs: number;
+  readonly reference: number;
+  readonly cosine: number;
+  /** null where no output is a row of scores. */
+  readonly top1Agreement: number | null;
+  /** Of integer outputs; null when all are floats. */
+  readonly steps: { readonly max: number; readonly withinOne: number } | null;
+  /** Outputs that are missing or have another number of elements. */
+  readonly missing: readonly string[];
+}
+
+export class Comparison {
+  #samples = 0;
+  #maxAbs = 0;
+  #largest = 0;
+  #dot = 0;
+  #square = 0;
+  #otherSquare = 0;
+  #rows = 0;
+  #agreeing = 0;
+  #integers = 0;
+  #withinOne = 0;
+  #maxSteps = 0;
+  readonly #missing: Set<string> = new Set();
+
+  /** Adds one run: `expected` from the reference, `actual` under the same names. NaN on one side only counts as infinite. */
+  add(expected: Feeds, actual: Feeds): void {
+    this.#samples++;
+    for (const [name, reference] of Object.entries(expected)) {
+      const a = numbersOf(reference);
+      const other = actual[name];
+      const b = other === undefined ? null : numbersOf(other);
+      if (a === null) continue;
+      if (b === null || a.length !== b.length) {
+        this.#missing.add(name);
+        continue;
+      }
+      const integer = !isFloat(reference.dtype);
+      for (let index = 0; index < a.length; index++) this.#element(a[index] as number, b[index] as number, integer);
+      const classes = reference.shape.at(-1) ?? 1;
+      if (reference.shape.length === 2 && classes > 1) this.#scores(a, b, classes);
+    }
+  }
+
+  result(): Difference {
+    const norm = Math.sqrt(this.#square * this.#otherSquare);
+    return {
+      samples: this.#samples,
+      maxAbs: this.#maxAbs,
+      reference: this.#largest,
+      cosine: norm === 0 ? (this.#maxAbs === 0 ? 1 : 0) : this.#dot / norm,
+      top1Agreement: this.#rows === 0 ? null : this.#agreeing / this.#rows,
+      steps: this.#integers === 0 ? null : { max: this.#maxSteps, withinOne: this.#withinOne / this.#integers },
+      missing: [...this.#missing],
+    };
+  }
+
+  #element(expected: number, actual: number, integer: boolean): void {
+    if (Object.is(expected, actual) || expected === actual || (Number.isNaN(expected) && Number.isNaN(actual))) {
+      if (integer) {
+        this.#integers++;
+        this.#withinOne++;
+      }
+      if (!Number.isFinite(expected)) return;
+    }
+    const difference = Math.abs(expected - actual);
+    const distance = Number.isNaN(difference)
+      ? Number.isNaN(expected) && Number.isNaN(actual)
+        ? 0
+        : Number.POSITIVE_INFINITY
+      : difference;
+    this.#maxAbs = Math.max(this.#maxAbs, distance);
+    if (Number.isFinite(expected)) this.#largest = Math.max(this.#largest, Math.abs(expected));
+    if (integer && expected !== actual) {
+      this.#integers++;
+      this.#maxSteps = Math.max(this.#maxSteps, distance);
+      if (distance <= 1) this.#withinOne++;
+    }
+    if (Number.isFinite(expected) && Number.isFinite(actual)) {
+      this.#dot += expected * actual;
+      this.#square += expected * expected;
+      this.#otherSquare += actual * actual;
+    }
+  }
+
+  #scores(a: ArrayLike<number>, b: ArrayLike<number>, classes: number): void {
+    for (let row = 0; row + classes <= a.length; row += classes) {
+      this.#rows++;
+      if (largest(a, row, classes) === largest(b, row, classes)) this.#agreeing++;
+    }
+  }
+}
+
+function largest(values: ArrayLike<number>, from: number, count: number): number {
+  let best = from;
+  for (let index = from + 1; index < from + count; index++) {
+    if ((values[index] as number) > (values[best] as number)) best = index;
+  }
+  return best - from;
+}

@@ -1,0 +1,98 @@
+/** Runs an artifact on its own runtime and the source model on the engine, on the same inputs, and compares the outputs. */
+import type { ArtifactSignature, ArtifactTarget } from '../artifacts/target.ts';
+import type { Feeds, Session } from '../lib/engine.ts';
+import { toHoneError } from '../protocol/errors.ts';
+import type { Verification } from '../protocol/facts.ts';
+import { ArtifactClient } from './artifact-client.ts';
+import { Comparison, type Difference } from './compare.ts';
+
+/** Any line of a runtime's log that says so fails the check: LiteRT returns garbage for operators it does not know. */
+const ERROR_LINE = /\bERROR\b|Error:/;
+
+export interface VerifyRequest {
+  readonly target: Pick<ArtifactTarget, 'runtimeModule' | 'tolerance' | 'title'>;
+  /** Of the main file or folder. */
+  readonly path: string;
+  readonly signature: ArtifactSignature;
+  /** The source model on the engine. */
+  readonly reference: Session;
+  /** One sample each. */
+  readonly inputs: readonly Feeds[];
+  readonly progress: (done: number, total: number, what: string) => Promise<void>;
+}
+
+export async function verifyArtifact(request: VerifyRequest): Promise<Verification> {
+  const comparison = new Comparison();
+  let runtime = request.target.title;
+  let client: ArtifactClient | null = null;
+  try {
+    const opened = await ArtifactClient.open(request.target.runtimeModule, request.path, request.signature);
+    client = opened.client;
+    runtime = opened.runtime;
+    for (const [index, feeds] of request.inputs.entries()) {
+      const expected = await request.reference.run(feeds);
+      comparison.add(expected, await client.run(feeds));
+      await request.progress(index + 1, request.inputs.length, `checking on ${runtime}`);
+    }
+    return judge(runtime, comparison.result(), errorsOf(client), request.target.tolerance);
+  } catch (thrown) {
+    const error = toHoneError(thrown);
+    if (error.code === 'cancelled') throw error;
+    const difference = comparison.result();
+    return {
+      ...measured(runtime, difference),
+      status: 'refused',
+      reason: error.message,
+      errors: client === null ? [] : errorsOf(client),
+    };
+  } finally {
+    await client?.end();
+  }
+}
+
+function errorsOf(client: ArtifactClient): string[] {
+  return client.lines.filter((line) => ERROR_LINE.test(line));
+}
+
+/** Floats within `float` of the largest reference value; integers with 99 % within one step and none beyond `steps`. */
+function judge(
+  runtime: string,
+  difference: Difference,
+  errors: string[],
+  tolerance: ArtifactTarget['tolerance'],
+): Verification {
+  const reasons: string[] = [];
+  if (errors.length > 0) reasons.push(`the runtime logged an error: ${errors[0]}`);
+  if (difference.missing.length > 0)
+    reasons.push(`outputs missing or of another size: ${difference.missing.join(', ')}`);
+  const { steps } = difference;
+  if (steps !== null && (steps.max > tolerance.steps || steps.withinOne < 0.99)) {
+    reasons.push(
+      `integer outputs differ by up to ${steps.max} steps, ${(steps.withinOne * 100).toFixed(1)} % within one`,
+    );
+  }
+  const allowed = tolerance.float * Math.max(difference.reference, 1e-6);
+  if (steps === null && difference.maxAbs > allowed) {
+    reasons.push(`the largest difference is ${difference.maxAbs.toPrecision(3)}; ${allowed.toPrecision(3)} is allowed`);
+  }
+  return {
+    ...measured(runtime, difference),
+    status: reasons.length === 0 ? 'passed' : 'failed',
+    ...(reasons.length === 0 ? {} : { reason: reasons.join('; ') }),
+    errors,
+  };
+}
+
+function measured(runtime: string, difference: Difference): Omit<Verification, 'status' | 'errors'> {
+  const { samples, maxAbs, reference, cosine, top1Agreement, steps } = difference;
+  const ran = samples > 0;
+  return {
+    runtime,
+    samples,
+    maxAbs: ran && Number.isFinite(maxAbs) ? maxAbs : null,
+    reference: ran ? reference : null,
+    cosine: ran ? cosine : null,
+    top1Agreement,
+    steps,
+  };
+}

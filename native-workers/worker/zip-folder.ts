@@ -1,0 +1,21 @@
+/** A folder as a zip whose bytes depend on nothing but its files. */
+import { createWriteStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import yazl from 'yazl';
+
+/** Entries in the order of their names, with one fixed time. */
+export async function zipFolder(folder: string, path: string): Promise<void> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const zip = new yazl.ZipFile();
+  for (const file of files.sort()) {
+    zip.addFile(file, relative(folder, file).replaceAll('\\', '/'), {
+      mtime: new Date(Date.UTC(2000, 0, 1)),
+      mode: 0o100644,
+    });
+  }
+  zip.end();
+  await pipeline(zip.outputStream, createWriteStream(path));
+}
