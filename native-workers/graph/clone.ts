@@ -62,7 +62,7 @@ function cloneGraph(graph: Graph, values: Map<Value, Value>, nodes: Map<Node, No
     made.docString = node.docString;
     made.overload = node.overload;
     made.opaqueFields = node.opaqueFields;
-    for (const [key, value] of node.metadata) made.metadata.set(key, value);
+    if (node.hasMetadata) for (const [key, value] of node.metadata) made.metadata.set(key, value);
     nodes.set(node, made);
     copy.addNode(made);
   }

@@ -22,14 +22,13 @@ export class Node {
   docString = '';
   overload = '';
   readonly attributes: Map<string, Attribute>;
-  /** `NodeProto.metadata_props`. */
-  readonly metadata: Map<string, string> = new Map();
   /** Fields that Hone does not read (device configurations), written back as they were. */
   opaqueFields: Uint8Array | null = null;
   /** The graph that holds the node; set by `Graph.addNode` and `removeNode`. */
   graph: Graph | null = null;
   readonly #inputs: (Value | null)[] = [];
   readonly #outputs: (Value | null)[] = [];
+  #metadata: Map<string, string> | null = null;
 
   constructor(init: NodeInit) {
     this.opType = init.opType;
@@ -50,6 +49,16 @@ export class Node {
 
   get outputs(): readonly (Value | null)[] {
     return this.#outputs;
+  }
+
+  /** `NodeProto.metadata_props`; made when asked for, since few of a graph's many nodes have any. */
+  get metadata(): Map<string, string> {
+    this.#metadata ??= new Map();
+    return this.#metadata;
+  }
+
+  get hasMetadata(): boolean {
+    return this.#metadata !== null && this.#metadata.size > 0;
   }
 
   /** How messages name the node: its name, else its operator and first output. */

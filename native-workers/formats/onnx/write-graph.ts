@@ -87,7 +87,7 @@ export class GraphWriter {
     optionalString(writer, NODE.docString, node.docString);
     optionalString(writer, NODE.domain, node.domain);
     optionalString(writer, NODE.overload, node.overload);
-    entries(writer, NODE.metadata, node.metadata);
+    if (node.hasMetadata) entries(writer, NODE.metadata, node.metadata);
     if (node.opaqueFields !== null) writer.raw(node.opaqueFields);
   }
 

@@ -143,8 +143,14 @@ function writeWeights(offsets: ReadonlyMap<TensorData, number>, sink: (piece: Ui
   let at = 0;
   for (const [data, offset] of offsets) {
     if (offset > at) sink(padding.subarray(0, offset - at));
-    for (const piece of data.chunks(CHUNK)) sink(piece);
-    at = offset + data.byteLength;
+    at = offset;
+    for (const piece of data.chunks(CHUNK)) {
+      sink(piece);
+      at += piece.length;
+    }
+    if (at !== offset + data.byteLength) {
+      throw new HoneError('internal', `Tensor data said to be ${data.byteLength} bytes long came as ${at - offset}.`);
+    }
   }
 }
 
