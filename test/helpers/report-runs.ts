@@ -1,6 +1,7 @@
 /** The run folders in test/golden/report, and the reports of them: real shapes, checked in, without a model. */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'vite';
 import { buildReport } from '../../native-workers/report/build.ts';
 import type { ReportDocument } from '../../native-workers/report/document.ts';
 import { readManifest, readStageFacts } from '../../native-workers/report/facts-files.ts';
@@ -24,28 +25,30 @@ export async function goldenReport(run: GoldenRun): Promise<ReportDocument> {
   return buildReport(manifest, await readStageFacts(goldenFolder(run), manifest));
 }
 
-/** Builds the report view as `npm run build:report` does, into a folder of its own, and reads it. */
-export async function buildViewAssets(folder: string): Promise<ViewAssets> {
-  await build({
-    configFile: false,
-    root: ROOT,
-    publicDir: false,
-    logLevel: 'error',
-    define: { 'process.env.NODE_ENV': '"production"' },
-    build: {
-      target: 'es2022',
-      outDir: folder,
-      emptyOutDir: true,
-      lib: {
-        entry: 'renderer/report-view/standalone.tsx',
-        name: 'honeReport',
-        formats: ['iife'],
-        fileName: () => 'report-view.js',
-        cssFileName: 'report-view',
-      },
-    },
-  });
-  return readViewAssets(folder);
+const VIEW = join(ROOT, 'dist', 'report-view');
+const VIEW_SOURCES = ['renderer/report-view', 'renderer/charts', 'renderer/styles', 'native-workers/report'];
+
+/** The report view as it ships; built first when its sources are newer than what was built. */
+export async function builtViewAssets(): Promise<ViewAssets> {
+  const built = modified(join(VIEW, 'report-view.js'));
+  const files = VIEW_SOURCES.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(ROOT, folder, name)),
+  );
+  if (files.some((file) => modified(file) > built)) {
+    // Vitest's own NODE_ENV would make this a build for development.
+    const { NODE_ENV: _test, ...env } = process.env;
+    const { status, stderr } = spawnSync(process.execPath, ['build.ts', 'report-view'], {
+      cwd: ROOT,
+      env,
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`The report view could not be built: ${stderr}`);
+  }
+  return readViewAssets(VIEW);
+}
+
+function modified(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
 /** A view that does nothing: for tests of the file around it. */
