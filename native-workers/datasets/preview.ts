@@ -2,58 +2,17 @@
 import type { Label } from '../lib/batch.ts';
 import type { Feeds, HostTensor, NumericArray } from '../lib/engine.ts';
 import { bfloat16ToFloat, halfToFloat } from '../lib/half.ts';
-import type { Dataset, DatasetNote, SkippedSample } from './dataset.ts';
+import type { DataPreview, InputPreview, SamplePreview } from '../protocol/preview.ts';
+import type { Dataset } from './dataset.ts';
 import { encodePng, tensorToPixels } from './image-pixels.ts';
 import { type ImageSpec, imageInputOf, resolveImageSpec } from './image-spec.ts';
 import type { ModelSignature } from './signature.ts';
-
-export interface InputPreview {
-  readonly name: string;
-  readonly dtype: string;
-  /** Of one sample, without the batch axis. */
-  readonly shape: readonly number[];
-  /** Of the finite elements; null where there are none, as for text. */
-  readonly minimum: number | null;
-  readonly maximum: number | null;
-  readonly mean: number | null;
-  /** Elements that are NaN or infinite. */
-  readonly notFinite: number;
-  /** The picture that the tensor stands for, normalisation undone, as a `data:` address of a PNG. */
-  readonly picture?: string;
-  /** For sounds: lowest and highest value of each slice of time, at most 400 slices. */
-  readonly waveform?: readonly (readonly [number, number])[];
-  /** For everything else: the first elements, at most 64. */
-  readonly values?: readonly (number | string)[];
-}
-
-export interface SamplePreview {
-  readonly sample: string;
-  /** The label as text: a class name where classes have names. */
-  readonly label: string | null;
-  readonly group: string | null;
-  readonly inputs: readonly InputPreview[];
-}
-
-export interface DatasetPreview {
-  readonly name: string;
-  readonly kind: string;
-  readonly samples: number;
-  readonly classes: readonly string[] | null;
-  readonly preprocess: unknown;
-  readonly notes: readonly DatasetNote[];
-  readonly skipped: readonly SkippedSample[];
-  readonly first: readonly SamplePreview[];
-}
 
 const MOST_VALUES = 64;
 const MOST_SLICES = 400;
 
 /** The first `count` samples that can be read. */
-export async function previewDataset(
-  dataset: Dataset,
-  signature: ModelSignature,
-  count: number,
-): Promise<DatasetPreview> {
+export async function previewDataset(dataset: Dataset, signature: ModelSignature, count: number): Promise<DataPreview> {
   const spec = pictureSpec(dataset, signature);
   const first: SamplePreview[] = [];
   for await (const batch of dataset.batches(1)) {
@@ -65,8 +24,18 @@ export async function previewDataset(
     });
     if (first.length >= count) break;
   }
-  const { name, kind, samples, classes, preprocess, notes, skipped } = dataset;
-  return { name, kind, samples, classes, preprocess, notes, skipped, first };
+  const { name, kind, samples, labelled, classes, preprocess } = dataset;
+  return {
+    name,
+    kind,
+    samples,
+    labelled,
+    classes: classes === null ? null : [...classes],
+    preprocess,
+    notes: [...dataset.notes],
+    skipped: [...dataset.skipped],
+    first,
+  };
 }
 
 /** How the data set makes pictures into tensors; null when it does not. */
@@ -78,7 +47,7 @@ function pictureSpec({ preprocess }: Dataset, signature: ModelSignature): ImageS
 async function previewInputs(feeds: Feeds, dataset: Dataset, spec: ImageSpec | null): Promise<InputPreview[]> {
   const previews: InputPreview[] = [];
   for (const [name, tensor] of Object.entries(feeds)) {
-    const shape = dataset.batchless ? tensor.shape : tensor.shape.slice(1);
+    const shape = [...(dataset.batchless ? tensor.shape : tensor.shape.slice(1))];
     const { dtype, data } = tensor;
     const numbers = plainNumbers(tensor);
     if (numbers === null) {
@@ -90,7 +59,11 @@ async function previewInputs(feeds: Feeds, dataset: Dataset, spec: ImageSpec | n
     if (spec !== null && name === spec.input.name)
       previews.push({ ...base, picture: await pictureOf(numbers, spec, shape) });
     else if (dataset.kind === 'wav') previews.push({ ...base, waveform: waveformOf(numbers) });
-    else previews.push({ ...base, values: Array.from(numbers.slice(0, MOST_VALUES)) });
+    else
+      previews.push({
+        ...base,
+        values: Array.from(numbers.slice(0, MOST_VALUES), (value) => (Number.isFinite(value) ? value : null)),
+      });
   }
   return previews;
 }
@@ -125,7 +98,7 @@ async function pictureOf(values: Float64Array, spec: ImageSpec, shape: readonly 
   return `data:image/png;base64,${png.toString('base64')}`;
 }
 
-function waveformOf(values: Float64Array): (readonly [number, number])[] {
+function waveformOf(values: Float64Array): [number, number][] {
   const slices = Math.min(MOST_SLICES, values.length);
   return Array.from({ length: slices }, (_, slice) => {
     const part = values.subarray(
@@ -133,9 +106,9 @@ function waveformOf(values: Float64Array): (readonly [number, number])[] {
       Math.floor(((slice + 1) * values.length) / slices),
     );
     return [
-      part.reduce((low, value) => Math.min(low, value), 1),
-      part.reduce((high, value) => Math.max(high, value), -1),
-    ] as const;
+      part.reduce((low, value) => Math.min(low, value), Number.POSITIVE_INFINITY),
+      part.reduce((high, value) => Math.max(high, value), Number.NEGATIVE_INFINITY),
+    ];
   });
 }
 
