@@ -19,9 +19,6 @@ export function findClassification({ outputs, labels }: FirstBatch): Task | null
   return single !== undefined && areBinary ? twoClasses(single, thresholdOf(outputs, single)) : null;
 }
 
-/** Names of outputs that hold features and no scores. */
-const FEATURES = /embed|hidden|pool|feature/i;
-
 /** Numbers in a row of class scores; 0 for an output that is none. */
 function classesOf(row: Row | null): number {
   if (row === null || !row.dtype.includes('float')) return 0;
@@ -91,9 +88,4 @@ export function rank(values: Numbers, most: number): number[] {
     if (best.length > most) best.pop();
   }
   return best;
-}
-
-/** True for an output whose rows are class scores, by its shape and its name. */
-export function isClassScores(name: string, row: Row): boolean {
-  return classesOf(row) >= 2 && !FEATURES.test(name);
 }
