@@ -34,7 +34,7 @@ describe.each(studioHosts())('the studio over the %s host', (host) => {
   });
 
   afterEach(async () => {
-    await studio.close();
+    await studio?.close();
   });
 
   it('shows the death of a worker as the end of its run, and resumes it', async () => {
