@@ -1,7 +1,7 @@
 /** The manifest and the facts of a run folder, checked against their schemas. */
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { HoneError } from '../protocol/errors.ts';
 import {
   benchmarkFactsSchema,
@@ -10,12 +10,10 @@ import {
   type Manifest,
   manifestSchema,
   optimizeFactsSchema,
+  packageFactsSchema,
   type StageName,
 } from '../protocol/facts.ts';
 import type { StageFacts } from './input.ts';
-
-/** Packaging is not reported yet: its facts are kept as they are. */
-const packageFactsSchema = z.unknown();
 
 /** Throws `run-corrupt` when there is none that can be read. */
 export async function readManifest(folder: string): Promise<Manifest> {

@@ -7,6 +7,7 @@ import {
   type Manifest,
   manifestSchema,
   optimizeFactsSchema,
+  packageFactsSchema,
   type StageName,
 } from '../protocol/facts.ts';
 import { failed, notMeasured, type Outcome } from './outcome.ts';
@@ -17,7 +18,7 @@ export const stageFactsSchema = z.strictObject({
   optimize: optimizeFactsSchema.nullable(),
   evaluate: evaluateFactsSchema.nullable(),
   benchmark: benchmarkFactsSchema.nullable(),
-  package: z.unknown().nullable(),
+  package: packageFactsSchema.nullable(),
 });
 export type StageFacts = z.infer<typeof stageFactsSchema>;
 

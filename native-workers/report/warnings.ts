@@ -20,6 +20,7 @@ export function buildWarnings(input: ReportInput, sections: Sections, budgets: r
     ...accuracyWarnings(sections),
     ...evaluationNotes(input),
     ...budgetWarnings(budgets),
+    ...packageWarnings(sections),
     ...latencyWarnings(sections),
     ...runtimeWarnings(input),
     ...machineWarnings(sections),
@@ -142,6 +143,47 @@ function budgetWarnings(budgets: readonly BudgetRow[]): Warning[] {
   return unknown.length === 0
     ? []
     : [serious('budget-not-measured', `The budget for ${joinWords(unknown)} could not be checked.`)];
+}
+
+/** An artifact that is not there or not right must not be shipped; one that nobody ran may be. */
+function packageWarnings(sections: Sections): Warning[] {
+  const { artifacts, sizes } = dataOf(sections.packages) ?? { artifacts: [], sizes: [] };
+  return [
+    ...artifacts.flatMap(({ target, status, error, verified }): Warning[] => {
+      if (status !== 'made')
+        return [
+          serious(
+            'package-failed',
+            `The package for ${target} was not made: ${error?.message ?? 'it cannot express the model.'}`,
+          ),
+        ];
+      if (verified?.status === 'failed')
+        return [
+          serious(
+            'package-differs',
+            `The package for ${target} gives other results on ${verified.runtime} than the model it was made from.`,
+          ),
+        ];
+      if (verified?.status === 'refused')
+        return [
+          serious(
+            'package-refused',
+            `${verified.runtime} refused the package for ${target}: ${verified.reason ?? 'no reason was kept.'}`,
+          ),
+        ];
+      if (verified?.status !== 'passed')
+        return [
+          caution(
+            'package-not-run',
+            `The package for ${target} was not run: ${verified?.reason ?? 'there is no runtime for it here.'}`,
+          ),
+        ];
+      return [];
+    }),
+    ...sizes.flatMap(({ profile, target, fits }) =>
+      fits ? [] : [caution('package-too-large', `The package for ${target} is larger than ${profile} allows.`)],
+    ),
+  ];
 }
 
 function latencyWarnings(sections: Sections): Warning[] {

@@ -12,7 +12,9 @@ import { latency } from './latency.ts';
 import { memory } from './memory.ts';
 import { models } from './models.ts';
 import { operators } from './operators.ts';
+import { packages } from './packages.ts';
 import { passes } from './passes.ts';
+import { quantization } from './quantization.ts';
 import { reproduce } from './reproduce.ts';
 import { size } from './size.ts';
 
@@ -25,7 +27,9 @@ export const SECTIONS = {
   fidelity,
   accuracy,
   passes,
+  quantization,
   fusion,
+  packages,
   models,
   environment,
   reproduce,

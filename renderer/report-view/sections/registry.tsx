@@ -11,7 +11,9 @@ import { latencyView } from './latency.tsx';
 import { memoryView } from './memory.tsx';
 import { modelsView } from './models.tsx';
 import { operatorsView } from './operators.tsx';
+import { packagesView } from './packages.tsx';
 import { passesView } from './passes.tsx';
+import { quantizationView } from './quantization.tsx';
 import { reproduceView } from './reproduce.tsx';
 import { sizeView } from './size.tsx';
 
@@ -23,8 +25,10 @@ export const SECTION_VIEWS: { readonly [Id in SectionId]: SectionView<Id> } = {
   accuracy: accuracyView,
   fidelity: fidelityView,
   passes: passesView,
+  quantization: quantizationView,
   fusion: fusionView,
   operators: operatorsView,
+  packages: packagesView,
   models: modelsView,
   environment: environmentView,
   reproduce: reproduceView,

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { quantization } from '../../../../native-workers/report/sections/quantization.ts';
+import { goldenInput } from '../../../helpers/report-runs.ts';
+
+async function sectionFor(details: Record<string, unknown> | undefined) {
+  const input = structuredClone(await goldenInput('mobilenet-int8'));
+  for (const pass of input.facts.optimize?.passes ?? []) {
+    if (pass.pass === 'quantize-static' && details !== undefined) pass.details = details;
+    else delete pass.details;
+  }
+  return quantization.build(input);
+}
+
+describe('quantization', () => {
+  it('reads layers named by node and by weight, the largest error first', async () => {
+    const outcome = await sectionFor({
+      quantization: [
+        {
+          node: 'a',
+          operator: 'Conv',
+          input: { value: 'x', min: -1, max: 1, scale: 0.1, zeroPoint: 3 },
+          weightError: 0.01,
+          weights: 9,
+        },
+        { name: 'b', operator: 'MatMul', shape: [2, 2], error: 0.02 },
+      ],
+    });
+    expect(outcome.status === 'measured' && outcome.data.passes).toEqual([
+      {
+        pass: 'quantize-static',
+        title: 'Static INT8',
+        layers: [
+          { node: 'b', operator: 'MatMul', input: null, weightError: 0.02 },
+          { node: 'a', operator: 'Conv', input: { min: -1, max: 1, scale: 0.1, zeroPoint: 3 }, weightError: 0.01 },
+        ],
+      },
+    ]);
+  });
+
+  it('reads what a search measured', async () => {
+    const outcome = await sectionFor({
+      quantization: [{ node: 'a', operator: 'Conv' }],
+      sensitivity: [
+        { node: 'a', operator: 'Conv', alone: 0.1, among: 0.2, gainMs: null, float: false },
+        { node: 'b', operator: 'Conv', alone: 0.5, among: 0.4, gainMs: 2, float: true },
+      ],
+      search: [{ float: ['b'], ms: 3, bytes: 100, metric: 'top-1', drop: 0.5, chosen: true }],
+    });
+    if (outcome.status !== 'measured') throw new Error('A layer was quantized.');
+    expect(outcome.data.sensitivity.map(({ node }) => node)).toEqual(['b', 'a']);
+    expect(outcome.data.search).toEqual([{ float: 1, ms: 3, bytes: 100, metric: 'top-1', drop: 0.5, chosen: true }]);
+  });
+
+  it('is not applicable where nothing was quantized', async () => {
+    expect((await sectionFor(undefined)).status).toBe('not-applicable');
+    expect((await sectionFor({ other: 1 })).status).toBe('not-applicable');
+  });
+});
