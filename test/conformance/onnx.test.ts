@@ -1,5 +1,5 @@
 /** Every operator test of ONNX goes through Hone and comes out the same: for Hone, field by field, and on ONNX Runtime. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readOnnxBytes } from '../../native-workers/formats/onnx/read.ts';
@@ -37,8 +37,11 @@ describe.skipIf(!hasShared)('operator tests', () => {
     const names = conformanceTests();
     expect(names).toHaveLength(SUITE_SIZE);
     const failures: string[] = [];
-    for (const name of names) {
-      const path = join(conformanceFolder(), name, 'model.onnx');
+    const light = readdirSync(join(conformanceFolder(), '..', 'light')).filter((file) => file.endsWith('.onnx'));
+    expect(light).toHaveLength(9);
+    const files = [...names.map((name) => join(name, 'model.onnx')), ...light.map((file) => join('..', 'light', file))];
+    for (const name of files) {
+      const path = join(conformanceFolder(), name);
       try {
         const model = await openModel(path);
         validate(model);

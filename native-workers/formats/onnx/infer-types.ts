@@ -3,16 +3,19 @@
  * the types of a graph's outputs when it opens it, so it is given a copy in which every value is an output. That copy has no
  * weights: large initializers become inputs of their type, so that a model of any size is a small one here.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cloneModel } from '../../graph/clone.ts';
+import { byteLength, elementCount } from '../../graph/dtype.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { Model } from '../../graph/model.ts';
+import type { Node } from '../../graph/node.ts';
+import { toNumbers } from '../../graph/tensor-values.ts';
 import { staticShape, type TensorType, tensorType, type ValueType } from '../../graph/types.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Engine } from '../../lib/engine.ts';
 import { HoneError } from '../../protocol/errors.ts';
-import { readOnnxBytes } from './read.ts';
+import { readOnnx } from './read.ts';
 import { onnxBytes, onnxSize } from './write.ts';
 
 /** Initializers up to here are kept: shapes, axes and such decide types. */
@@ -30,7 +33,10 @@ export interface InferOptions {
 
 /** A model with what the engine found out of its values. */
 export interface InferredModel {
-  /** The model without its weights, its functions inlined; simplified with 'ones', which changes no multiply-accumulates. */
+  /**
+   * A model without weights that can be read, its functions inlined; simplified with 'ones', which changes no
+   * multiply-accumulates.
+   */
   readonly model: Model;
   /** Types by name of the value. Values inside subgraphs have the types that the file recorded, if any. */
   readonly types: ReadonlyMap<string, ValueType>;
@@ -46,30 +52,38 @@ export async function inferTypes(
   scratch: string,
   options: InferOptions = {},
 ): Promise<InferredModel> {
-  const weightless = withoutWeights(model, options.symbols ?? 'keep');
-  const plain = await plainModel(weightless, engine, scratch, options.symbols ?? 'keep');
-  const { graph } = plain;
+  const symbols = options.symbols ?? 'keep';
+  const weightless = withoutWeights(model, symbols);
+  if (symbols === 'keep' && model.functions.length === 0) return typesOfAll(weightless, engine);
+  const path = join(scratch, `plain-${process.pid}-${++files}.onnx`);
+  try {
+    // Opening a model replaces calls of functions by their bodies; the basic level folds shapes that are numbers.
+    const optimization = symbols === 'ones' ? 'basic' : 'disabled';
+    const session = await engine.open(sized(weightless), { optimization, optimizedModelPath: path });
+    await session.release();
+    return await typesOfAll(withoutWeights(readOnnx(path), 'keep'), engine);
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+let files = 0;
+
+/** Opens the model with every value as an output, whose types the engine tells. */
+async function typesOfAll(model: Model, engine: Engine): Promise<InferredModel> {
+  const { graph } = model;
   const interfaceOutputs = [...graph.outputs];
   const known = new Set(graph.outputs);
   for (const node of graph.nodes) {
     for (const output of node.outputs) if (output !== null && !known.has(output)) graph.outputs.push(output);
   }
-  const session = await engine.open(sized(plain), { optimization: 'disabled' });
+  const session = await engine.open(sized(model), { optimization: 'disabled' });
   await session.release();
   graph.outputs.splice(0, graph.outputs.length, ...interfaceOutputs);
   const types = new Map<string, ValueType>();
   for (const value of graph.values()) if (value.type !== null) types.set(value.name, value.type);
-  for (const { name, type } of session.outputs) {
-    const found = withKnownRank(type);
-    types.set(name, merged(types.get(name) ?? null, found) ?? found);
-  }
+  for (const { name, type } of session.outputs) types.set(name, type);
   for (const value of graph.values()) value.type = types.get(value.name) ?? value.type;
-  return { model: plain, types };
-}
-
-/** The Node binding says [] of a scalar and of a value whose rank the engine could not tell; only the file can tell them apart. */
-function withKnownRank(type: ValueType): ValueType {
-  return type.kind === 'tensor' && type.shape?.length === 0 ? { ...type, shape: null } : type;
+  return { model, types };
 }
 
 function sized(model: Model): Uint8Array {
@@ -78,21 +92,6 @@ function sized(model: Model): Uint8Array {
   }
   return onnxBytes(model);
 }
-
-/** Replaces calls of functions by their bodies, and folds shapes that are numbers: the engine does both when it opens a model. */
-async function plainModel(model: Model, engine: Engine, scratch: string, symbols: 'keep' | 'ones'): Promise<Model> {
-  if (symbols === 'keep' && model.functions.length === 0) return model;
-  const path = join(scratch, `plain-${process.pid}-${++files}.onnx`);
-  const optimization = symbols === 'ones' ? 'basic' : 'disabled';
-  try {
-    const session = await engine.open(sized(model), { optimization, optimizedModelPath: path });
-    await session.release();
-    return readOnnxBytes(readFileSync(path));
-  } finally {
-    rmSync(path, { force: true });
-  }
-}
-let files = 0;
 
 /**
  * Gives every value of `model` that has no type, or a tensor type with gaps, what the engine infers. Returns how many values
@@ -141,9 +140,29 @@ function withoutWeights(model: Model, symbols: 'keep' | 'ones'): Model {
     value.type = tensorType(tensor.dtype, tensor.shape);
     if (!inputs.has(value)) graph.inputs.push(value);
   }
-  // Before IR version 4, an input with a default could not be told from a constant; here the difference matters.
+  for (const node of [...graph.nodes]) {
+    const type = madeWeight(node);
+    const output = node.outputs[0];
+    if (type === null || !output || graph.outputs.includes(output)) continue;
+    node.setOutput(0, null);
+    graph.removeNode(node);
+    output.type = type;
+    graph.inputs.push(output);
+  }
+  // An initializer that is listed as an input too is a default to the engine, and decides no type: here it is a constant.
+  graph.inputs.splice(0, graph.inputs.length, ...graph.inputs.filter((input) => !input.isConstant));
   copy.irVersion = Math.max(copy.irVersion, 4);
   return copy;
+}
+
+/** The type of a large tensor that a ConstantOfShape would make: the engine would fold it into a weight. */
+function madeWeight(node: Node): TensorType | null {
+  const shape = node.is('ConstantOfShape') ? node.inputs[0]?.tensor : null;
+  if (!shape || shape.size > 16) return null;
+  const dims = toNumbers(shape);
+  const value = node.attributes.get('value');
+  const dtype = value?.type === 'tensor' ? value.value.dtype : 'float32';
+  return byteLength(dtype, elementCount(dims)) > KEPT ? tensorType(dtype, dims) : null;
 }
 
 function withOnes(type: TensorType): TensorType {

@@ -9,6 +9,7 @@ import { hashModel } from '../../../native-workers/graph/hash.ts';
 import { toHoneError } from '../../../native-workers/protocol/errors.ts';
 import { openEngine } from '../../../native-workers/runtimes/onnxruntime.ts';
 import { inspect, inspectModel } from '../../../native-workers/worker/inspect.ts';
+import { conformanceFolder } from '../../helpers/conformance.ts';
 import { ModelBuilder, tinyClassifier } from '../../helpers/models.ts';
 import { hasShared, SHARED } from '../../helpers/shared.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
@@ -56,6 +57,21 @@ describe('the inspect job', () => {
     expect(facts.macs).toBe(macs);
     // Exporters add and drop a few constants.
     expect(Math.abs(facts.parameters / parameters - 1)).toBeLessThan(0.001);
+  });
+});
+
+describe.skipIf(!hasShared)('networks whose figures are known', () => {
+  /** Multiply-accumulates of one picture of 224 x 224, as the papers and model zoos give them. */
+  const known: [string, number][] = [
+    ['light_resnet50', 4_089_184_256],
+    ['light_vgg19', 19_632_062_464],
+    ['light_squeezenet', 349_151_936],
+  ];
+  it.each(known)('%s', async (name, macs) => {
+    const path = join(conformanceFolder(), '..', 'light', `${name}.onnx`);
+    const facts = await inspectModel(await openModel(path));
+    expect(facts.macs).toBe(macs);
+    expect(facts.notes.map(({ code }) => code)).toContain('placeholder-weights');
   });
 });
 
