@@ -134,6 +134,12 @@ export function formatDeltaRange({ low, high }: Range, unit: Unit): string {
   return unit === 'share' ? formatPointsRange(low, high) : `${formatDelta(low, unit)} to ${formatDelta(high, unit)}`;
 }
 
+/** The interval of a value: `66.1 to 75.0 %`. */
+export function formatRange({ low, high }: Range, unit: Unit): string {
+  if (unit === 'share') return `${formatShare(low).replace(' %', '')} to ${formatShare(high)}`;
+  return `${formatNumber(low, unit)} to ${formatNumber(high, unit)}`;
+}
+
 /** The change column of the before/after table, with its interval where there is one. */
 export function formatRowChange({ ratio, delta, interval, unit }: ComparisonRow): string {
   if (ratio === null && delta === null) return '';

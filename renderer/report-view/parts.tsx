@@ -8,6 +8,15 @@ export function Name({ text }: { readonly text: string }) {
   return <bdi className="report-name">{visible(text)}</bdi>;
 }
 
+/** A value with its interval below it. */
+export function WithInterval({ value, interval }: { readonly value: string; readonly interval: string }) {
+  return (
+    <>
+      {value} <span className="report-interval">{interval}</span>
+    </>
+  );
+}
+
 export type Tone = 'better' | 'worse' | 'neutral' | 'warning' | 'danger';
 
 /** A word that says how something came out; colour only repeats it. */

@@ -5,12 +5,13 @@ import {
   formatNumber,
   formatPoints,
   formatProbability,
+  formatRange,
   formatShare,
   plural,
 } from '../../../native-workers/report/format.ts';
 import { labelOfMetric, unitOfMetric } from '../../../native-workers/report/metric.ts';
 import type { AccuracySection } from '../../../native-workers/report/sections/accuracy.ts';
-import { DataTable, Details, JudgementPill, Name, Pill } from '../parts.tsx';
+import { DataTable, Details, JudgementPill, Name, Pill, WithInterval } from '../parts.tsx';
 import type { SectionProps, SectionView } from '../section-view.tsx';
 
 export const accuracyView: SectionView<'accuracy'> = { title: 'Accuracy', View: Accuracy };
@@ -33,6 +34,7 @@ function Accuracy({ data }: SectionProps<'accuracy'>) {
           { label: 'Before (95 % interval)', numeric: true },
           { label: 'After (95 % interval)', numeric: true },
           { label: 'Change (95 % interval)', numeric: true },
+          { label: 'p', numeric: true },
           { label: 'Paired test' },
           { label: 'Judgement' },
         ]}
@@ -59,14 +61,14 @@ function Accuracy({ data }: SectionProps<'accuracy'>) {
 
 function metricCells(metric: AccuracySection['metrics'][number]) {
   const unit = unitOfMetric(metric);
-  const value = (number: number): string => formatNumber(number, unit);
   const { before, after, intervalBefore, intervalAfter, delta, interval, p, test } = metric;
   return [
     <Name key="name" text={labelOfMetric(metric)} />,
-    `${value(before)} (${value(intervalBefore.low)} to ${value(intervalBefore.high)})`,
-    `${value(after)} (${value(intervalAfter.low)} to ${value(intervalAfter.high)})`,
-    `${formatDelta(delta, unit)} (${formatDeltaRange(interval, unit)})`,
-    test === null ? 'none' : `${test}${p === null ? '' : `, p = ${formatProbability(p)}`}`,
+    <WithInterval key="before" value={formatNumber(before, unit)} interval={formatRange(intervalBefore, unit)} />,
+    <WithInterval key="after" value={formatNumber(after, unit)} interval={formatRange(intervalAfter, unit)} />,
+    <WithInterval key="change" value={formatDelta(delta, unit)} interval={formatDeltaRange(interval, unit)} />,
+    p === null ? 'none' : formatProbability(p),
+    <Name key="test" text={test ?? 'none'} />,
     <JudgementPill key="judgement" judgement={metric.judgement} />,
   ];
 }
