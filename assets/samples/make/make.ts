@@ -24,8 +24,8 @@ import { CLASSES, drawLetter, type Fonts, SIZE, toInput } from './render.ts';
 
 const SEED = 7;
 const BATCH = 64;
-const STEPS = Number(process.env['STEPS'] ?? 1500);
-const TRAIN = Number(process.env['TRAIN'] ?? 12000);
+const STEPS = Number(process.env['STEPS'] ?? 600);
+const TRAIN = Number(process.env['TRAIN'] ?? 8000);
 const TEST_PER_CLASS = 20;
 const CALIBRATION = 128;
 const LEARNING_RATE = 0.003;
