@@ -6,8 +6,9 @@
  * - All of them give the same answers as before, up to the last bit or (batch normalization) up to rounding.
  * - What is left to the engine, because it does it at every load and quite as well: MatMul+Add to Gemm, common subexpressions,
  *   moving transposes, and every fusion into a kernel of its own.
- * - Nodes after this pass, and after ONNX Runtime's level `basic`, counted on the reference models: see
- *   `test/bench/results/passes.md`.
+ * - Nodes before, after this pass, and after ONNX Runtime's level `basic`: langid-bert 356, 246, 198; tiny-llama 1056, 592, 458;
+ *   glyphs-resnet 71, 48, 48; glyphs-mobilenetv2 183, 82, 82 (test/bench/results/passes.md). The rest of `basic` is the list
+ *   above, which costs milliseconds at load; run on the cleaned model it ends at the same counts.
  * - Models below IR version 4 list their weights as inputs. They are raised to version 4 and the weights taken off the list:
  *   callers never could pass them in ONNX Runtime, and new constants need no entry then.
  */

@@ -90,7 +90,10 @@ async function writeModel(model: Model, run: string, request: RunRequest, contex
   };
 }
 
-/** Above this many bytes the optimised graph is saved with its weights in another file, as protobuf ends at 2 GB. */
+/**
+ * Above this many bytes the optimised graph is saved with its weights in another file, as protobuf ends at 2 GB; and not at
+ * all when no pass expects anything of it, since the engine writes all weights with it.
+ */
 const LARGE = 1 << 30;
 
 /**
@@ -105,6 +108,7 @@ async function checkFusion(
   expects: readonly ExpectedKernel[],
   context: JobContext,
 ): Promise<FusionFacts | null> {
+  if (bytes > LARGE && expects.length === 0) return null;
   await context.progress({ phase: 'checking what the engine fused', done: 0, total: null });
   const optimizedModelPath = join(scratch, 'fused.onnx');
   const external = { 'session.optimized_model_external_initializers_file_name': 'fused.data' };

@@ -3,7 +3,8 @@ import { Tensor } from '../../graph/tensor.ts';
 import { ConvertedData } from '../../graph/tensor-data.ts';
 import { float32Chunks } from '../../graph/tensor-values.ts';
 import type { Value } from '../../graph/value.ts';
-import { type Counter, float32View } from '../edit.ts';
+import { float32ToFloat16Bytes } from '../../lib/half.ts';
+import type { Counter } from '../edit.ts';
 import type { PassNote } from '../pass.ts';
 
 /** The largest half; values from 65520 on round to infinity. */
@@ -49,7 +50,11 @@ export class HalfWeights {
       return null;
     }
     this.#counts.add('elements that became zero', lost);
-    return new Tensor({ dtype: 'float16', shape: tensor.shape, data: new ConvertedData(tensor.data, 4, 2, toHalf) });
+    return new Tensor({
+      dtype: 'float16',
+      shape: tensor.shape,
+      data: new ConvertedData(tensor.data, 4, 2, float32ToFloat16Bytes),
+    });
   }
 }
 
@@ -68,9 +73,4 @@ function measure(tensor: Tensor): { largest: number; lost: number; nonZero: numb
     }
   }
   return { largest, lost, nonZero };
-}
-
-function toHalf(piece: Uint8Array): Uint8Array {
-  const halves = new Float16Array(float32View(piece));
-  return new Uint8Array(halves.buffer);
 }
