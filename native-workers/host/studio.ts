@@ -10,6 +10,7 @@ import { PRESETS } from '../passes/presets.ts';
 import { findPass, PASSES } from '../passes/registry.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { Manifest } from '../protocol/facts.ts';
+import type { Preprocess } from '../protocol/request.ts';
 import {
   type Grant,
   STUDIO_METHODS,
@@ -107,6 +108,15 @@ export class Studio {
         const { result } = await workspace.supervisor.runJob('inspect', { model: this.grants.path(model) });
         return result;
       },
+      'data.preview': async ({ model, data, preprocess, count }) => {
+        const request = {
+          model: this.grants.path(model),
+          data: this.grants.path(data),
+          count,
+          ...(preprocess === undefined ? {} : { preprocess: this.#preprocessWithPaths(preprocess) }),
+        };
+        return (await workspace.supervisor.runJob('preview-data', request)).result;
+      },
       'runs.list': ({ search }) => workspace.listRuns(search),
       'runs.start': async (request) => {
         return this.#watch(await workspace.startRun(this.#withPaths(request)));
@@ -161,10 +171,13 @@ export class Studio {
       model: this.grants.path(request.model),
       ...(calibration === undefined ? {} : { calibration: this.grants.path(calibration) }),
       ...(evaluation === undefined ? {} : { evaluation: this.grants.path(evaluation) }),
-      ...(preprocess?.tokenizer === undefined
-        ? {}
-        : { preprocess: { ...preprocess, tokenizer: this.grants.path(preprocess.tokenizer) } }),
+      ...(preprocess === undefined ? {} : { preprocess: this.#preprocessWithPaths(preprocess) }),
     };
+  }
+
+  #preprocessWithPaths(preprocess: Preprocess): Preprocess {
+    const { tokenizer } = preprocess;
+    return tokenizer === undefined ? preprocess : { ...preprocess, tokenizer: this.grants.path(tokenizer) };
   }
 
   /** Passes on what a run tells, and says how it ended even when its folder can no longer be written. */

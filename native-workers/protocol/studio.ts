@@ -6,8 +6,9 @@ import { z } from 'zod';
 import { errorDataSchema } from './errors.ts';
 import { inspectFactsSchema, manifestSchema } from './facts.ts';
 import { progressSchema } from './messages.ts';
+import { dataPreviewSchema } from './preview.ts';
 import { recipeSchema } from './recipe.ts';
-import { runRequestSchema } from './request.ts';
+import { preprocessSchema, runRequestSchema } from './request.ts';
 
 export const grantSchema = z.strictObject({
   /** Opaque id that stands for the path. */
@@ -85,6 +86,16 @@ export const STUDIO_METHODS = {
   },
   'files.grantPath': { params: z.strictObject({ path: z.string() }), result: grantSchema },
   inspect: { params: z.strictObject({ model: z.string() }), result: inspectFactsSchema },
+  /** What the model will be fed of a data set, before it runs. */
+  'data.preview': {
+    params: z.strictObject({
+      model: z.string(),
+      data: z.string(),
+      preprocess: preprocessSchema.optional(),
+      count: z.number().int().positive().max(64),
+    }),
+    result: dataPreviewSchema,
+  },
   'runs.list': { params: z.strictObject({ search: z.string() }), result: z.array(runSummarySchema) },
   'runs.start': { params: studioRunRequestSchema, result: z.strictObject({ id: z.string() }) },
   'runs.cancel': { params: z.strictObject({ id: z.string() }), result: z.strictObject({}) },

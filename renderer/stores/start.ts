@@ -7,7 +7,7 @@ import { startNavigation } from './navigation.ts';
 import { notify } from './notices.ts';
 import { startPreferences } from './preferences.ts';
 import { forgetReport } from './reports.ts';
-import { applyRunEvent, refreshRuns, useRuns } from './runs.ts';
+import { applyRunEvent, loadRun, refreshRuns, useRuns } from './runs.ts';
 import { retrySession, startSession, useSession } from './session.ts';
 
 export function startStudio(client: StudioClient): void {
@@ -22,6 +22,8 @@ export function startStudio(client: StudioClient): void {
     useRuns.setState(({ runs }) => ({ runs: applyRunEvent(runs, event, Date.now()) }));
     if (event.type === 'run' && known !== event.manifest.status) {
       if (event.manifest.status === 'running') forgetReport(event.manifest.id);
+      // The file has more than the events told: how each stage ended.
+      else void loadRun(event.manifest.id);
       void loadLibrary();
     }
   });

@@ -1,26 +1,16 @@
-/** Numbers as the screens write them: tabular, with a unit, and never more digits than they are worth. */
-import type { Unit } from '../../native-workers/report/parts.ts';
+/** Numbers as the screens write them; those that stand in reports too are written as there. */
+import * as report from '../../native-workers/report/format.ts';
 
 const MISSING = '–';
 
-/** Sizes in powers of ten, as disks and app stores count: `1.64 MB`. */
+/** `1.64 MB`; a dash where nothing was measured. */
 export function formatBytes(bytes: number | null): string {
-  if (bytes === null) return MISSING;
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 ? String(value) : value.toPrecision(3)} ${units[unit]}`;
+  return bytes === null ? MISSING : report.formatBytes(bytes);
 }
 
-/** `0.412 ms`, `12.4 ms`, `1.24 s`. */
+/** `0.412 ms`, `1.24 s`; a dash where nothing was measured. */
 export function formatMs(ms: number | null): string {
-  if (ms === null) return MISSING;
-  if (ms >= 1000) return `${(ms / 1000).toPrecision(3)} s`;
-  return `${ms >= 100 ? ms.toFixed(0) : ms.toPrecision(3)} ms`;
+  return ms === null ? MISSING : report.formatMs(ms);
 }
 
 /** Time that passes: `8 s`, `2:07 min`, `1:02:07 h`. */
@@ -94,36 +84,6 @@ export function formatClock(time: number): string {
 
 export function formatShape(shape: readonly (number | string | null)[]): string {
   return shape.length === 0 ? 'scalar' : shape.map((dim) => dim ?? '?').join(' × ');
-}
-
-/** A number of a report in its unit. */
-export function formatUnit(value: number, unit: Unit): string {
-  switch (unit) {
-    case 'ms':
-      return formatMs(value);
-    case 'bytes':
-      return formatBytes(value);
-    case 'ratio':
-      return formatRatio(value);
-    case 'share':
-      return formatShare(value, 2);
-    case 'points':
-      return formatPoints(value);
-    case 'dB':
-      return `${value.toFixed(1)} dB`;
-    case 'count':
-      return formatCount(value);
-    case 'runs/s':
-      return `${value.toPrecision(3)} runs/s`;
-    case '1':
-      return value.toPrecision(4);
-  }
-}
-
-/** A difference of two such numbers, with its sign. */
-export function formatUnitDelta(value: number, unit: Unit): string {
-  if (unit === 'share' || unit === 'points') return formatPoints(value);
-  return `${value < 0 ? '−' : '+'}${formatUnit(Math.abs(value), unit)}`;
 }
 
 /** `1 pass`, `3 passes`. */

@@ -95,7 +95,6 @@ export const COMPARE = {
   measure: 'Measure',
   measured: 'What was measured',
   inconclusive: 'inconclusive',
-  interval: '95 % interval',
   source: 'Source model',
   after: 'Result',
   change: 'Change',
@@ -113,6 +112,4 @@ export const COMPARE = {
   data: 'Evaluation data',
   noData: 'none',
   notMeasured: 'not measured',
-  notApplicable: 'not applicable',
-  failed: 'failed',
 } as const;

@@ -1,10 +1,11 @@
 /** Two runs side by side: what differs in what was done, then what each did to its source model. */
 import { ArrowLeft } from 'lucide-react';
 import { useEffect } from 'react';
-import type { Cell, ComparisonRow, ReportDocument } from '../../../native-workers/report/document.ts';
+import type { ComparisonRow, ReportDocument } from '../../../native-workers/report/document.ts';
+import { formatCell, formatRowChange } from '../../../native-workers/report/format.ts';
 import { formatRoute, navigate, useRoute } from '../../stores/navigation.ts';
 import { loadReport, useReports } from '../../stores/reports.ts';
-import { formatRatio, formatUnit, formatUnitDelta, formatWhen } from '../../text/format.ts';
+import { formatWhen } from '../../text/format.ts';
 import { COMPARE } from '../../text/run.ts';
 import { Button } from '../../widgets/button.tsx';
 import { ReportPane } from '../report/report-pane.tsx';
@@ -131,38 +132,17 @@ function Side({ row }: { readonly row: ComparisonRow | null }) {
       </td>
     );
   }
-  const { unit, before, after, ratio, delta, interval, judgement } = row;
-  const show = (value: number): string => (ratio === null ? formatUnitDelta(value, unit) : formatRatio(value));
+  const { unit, before, after, judgement } = row;
   return (
     <>
-      <td className="numeric compare-first muted">{cellText(before, unit)}</td>
-      <td className="numeric">{cellText(after, unit)}</td>
-      <td className="numeric">
-        <span className={TONE[judgement]}>
-          {ratio === null ? (delta === null ? '' : formatUnitDelta(delta, unit)) : formatRatio(ratio)}
-          {judgement === 'inconclusive' ? ` ${COMPARE.inconclusive}` : ''}
-        </span>
-        {interval === null ? null : (
-          <span className="compare-interval" title={COMPARE.interval}>
-            {show(interval.low)} … {show(interval.high)}
-          </span>
-        )}
+      <td className="numeric compare-first muted">{formatCell(before, unit)}</td>
+      <td className="numeric">{formatCell(after, unit)}</td>
+      <td className={`numeric ${TONE[judgement]}`}>
+        {formatRowChange(row)}
+        {judgement === 'inconclusive' ? <span className="compare-judgement">{COMPARE.inconclusive}</span> : null}
       </td>
     </>
   );
-}
-
-function cellText(cell: Cell, unit: ComparisonRow['unit']): string {
-  switch (cell.status) {
-    case 'measured':
-      return formatUnit(cell.value, unit);
-    case 'not-measured':
-      return COMPARE.notMeasured;
-    case 'not-applicable':
-      return COMPARE.notApplicable;
-    case 'failed':
-      return COMPARE.failed;
-  }
 }
 
 function Differences({ earlier, later }: PairProps) {

@@ -49,7 +49,7 @@ export function RunTable({ runs, onDelete }: RunTableProps) {
     {
       id: 'model',
       ...sortable('model'),
-      track: 'minmax(7.5rem, 2fr)',
+      track: 'minmax(9rem, 2fr)',
       cell: (run) => (
         <a className="run-link" href={formatRoute(routeOf(run))} tabIndex={-1}>
           <Cut text={run.model} />
@@ -59,14 +59,14 @@ export function RunTable({ runs, onDelete }: RunTableProps) {
     {
       id: 'recipe',
       ...sortable('recipe'),
-      track: 'minmax(6rem, 1.4fr)',
+      track: 'minmax(7rem, 1.4fr)',
       cell: (run) => <Cut text={run.recipe} />,
     },
     { id: 'status', ...sortable('status'), track: '6.5rem', cell: (run) => <RunStatus status={run.status} /> },
     {
       id: 'size',
       ...sortable('size'),
-      track: 'minmax(12.75rem, 0.8fr)',
+      track: 'minmax(9rem, 0.6fr)',
       numeric: true,
       cell: (run) => <Size run={run} />,
     },
@@ -130,13 +130,12 @@ function routeOf(run: RunSummary) {
 
 function Size({ run }: { readonly run: RunSummary }) {
   if (run.sizeBefore === null) return <Nothing />;
-  const factor = ratio(run.sizeBefore, run.sizeAfter);
+  if (run.sizeAfter === null) return <span className="muted">{formatBytes(run.sizeBefore)}</span>;
+  const factor = run.sizeAfter / run.sizeBefore;
   return (
-    <span className="change">
-      <span className="change-before">{formatBytes(run.sizeBefore)}</span>
-      <ArrowRight className="icon icon-small change-arrow" aria-label="to" />
+    <span className="change change-size" title={`${formatBytes(run.sizeBefore)} → ${formatBytes(run.sizeAfter)}`}>
       <span>{formatBytes(run.sizeAfter)}</span>
-      <span className={`change-factor ${factor === null || factor === 1 ? '' : factor < 1 ? 'better' : 'worse'}`}>
+      <span className={`change-factor ${factor === 1 ? '' : factor < 1 ? 'better' : 'worse'}`}>
         {formatRatio(factor)}
       </span>
     </span>
@@ -147,7 +146,7 @@ function Latency({ run }: { readonly run: RunSummary }) {
   if (run.msBefore === null || run.msAfter === null) return <Nothing />;
   const tone = run.verdict === 'faster' ? 'better' : run.verdict === 'slower' ? 'worse' : 'neutral';
   return (
-    <span className="change change-judged">
+    <span className="change">
       <span className="change-before">{formatMs(run.msBefore)}</span>
       <ArrowRight className="icon icon-small change-arrow" aria-label="to" />
       <span>{formatMs(run.msAfter)}</span>
