@@ -91,10 +91,11 @@ async function writeModel(model: Model, run: string, request: RunRequest, contex
 }
 
 /**
- * Above this many bytes the optimised graph is saved with its weights in another file, as protobuf ends at 2 GB; and not at
- * all when no pass expects anything of it, since the engine writes all weights with it.
+ * Above this many bytes the optimised graph is saved with its weights in another file: what the engine folds can be four
+ * times as large, and protobuf ends at 2 GB. And it is not saved at all when no pass expects anything of it, as the engine
+ * writes all weights with it.
  */
-const LARGE = 1 << 30;
+const LARGE = 256 << 20;
 
 /**
  * The kernels of the graph that the engine makes of the saved model: at the level `extended`, since the levels above change
