@@ -189,6 +189,13 @@ export function recipeOf(named: RecipeName, steps: Recipe['steps']): Recipe {
   };
 }
 
+/** The preprocessing that the form stands for alone; null while a field of it has a problem. */
+export function preprocessOf(form: RunForm): Preprocess | null {
+  const problems: Record<string, string> = {};
+  const preprocess = readPreprocess(form, problems);
+  return Object.keys(problems).length === 0 ? preprocess : null;
+}
+
 const COUNT: NumberBounds = { integer: true, minimum: 1 };
 const POSITIVE: NumberBounds = { positive: true };
 const NOT_NEGATIVE: NumberBounds = { minimum: 0 };

@@ -86,6 +86,8 @@ export function formatShape(shape: readonly (number | string | null)[]): string 
   return shape.length === 0 ? 'scalar' : shape.map((dim) => dim ?? '?').join(' × ');
 }
 
+export const { formatPlain } = report;
+
 /** `1 pass`, `3 passes`. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;

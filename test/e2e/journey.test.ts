@@ -56,7 +56,13 @@ describe.each(studioHosts())('the studio over the %s host', (host) => {
       .getByLabel('Fill from preprocess.json', { exact: true })
       .last()
       .setInputFiles(join(SAMPLE, 'preprocess.json'));
-    expect(await studio.page.getByLabel('Height', { exact: true }).inputValue()).toBe('32');
+    await expect.poll(() => studio.page.getByLabel('Height', { exact: true }).inputValue()).toBe('32');
+    await studio.button('Look at Evaluation').click();
+    const preview = studio.page.getByRole('dialog');
+    await preview.getByText('520 samples, labelled with 26 classes').waitFor();
+    expect(await preview.getByRole('img').count()).toBe(24);
+    await studio.screenshot('journey-preview');
+    await studio.button('Close').click();
     await studio.fill('Most samples', '60');
     await studio.fill('Time for it', '2');
     const sentence = await studio.page.locator('.bar-text').textContent();

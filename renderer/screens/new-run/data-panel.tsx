@@ -1,12 +1,14 @@
 /** The data: what quantizers measure on, what the accuracy is proved on, and how samples become inputs. */
 import { ChevronRight } from 'lucide-react';
 import { useState } from 'react';
+import type { Grant } from '../../../native-workers/protocol/studio.ts';
 import { setField, setFields, useDraft } from '../../stores/draft.ts';
 import type { Problems } from '../../stores/recipe-form.ts';
 import { parsePreprocess } from '../../stores/run-form.ts';
 import { DATA } from '../../text/new-run.ts';
 import { ChoiceField, TextField } from '../../widgets/fields.tsx';
 import { JsonFile } from '../../widgets/json-file.tsx';
+import { DataPreviewDialog } from './data-preview-dialog.tsx';
 import { GrantField } from './grant-field.tsx';
 
 /** The fields of preprocessing, to tell how many are set. */
@@ -28,6 +30,7 @@ const PREPROCESS = [
 export function DataPanel({ problems }: { readonly problems: Problems }) {
   const form = useDraft((draft) => draft.form);
   const [open, setOpen] = useState(false);
+  const [previewed, setPreviewed] = useState<Grant | null>(null);
   const set = PREPROCESS.filter((name) => form[name] !== null && form[name] !== '').length;
   const shown = open || PREPROCESS.some((name) => problems[name] !== undefined);
   return (
@@ -40,12 +43,14 @@ export function DataPanel({ problems }: { readonly problems: Problems }) {
           label={DATA.evaluation}
           hint={DATA.evaluationHint}
           value={form.evaluation}
+          onPreview={setPreviewed}
           onChange={(grant) => setField('evaluation', grant)}
         />
         <GrantField
           label={DATA.calibration}
           hint={DATA.calibrationHint}
           value={form.calibration}
+          onPreview={setPreviewed}
           onChange={(grant) => setField('calibration', grant)}
         />
         <div className="field-pair">
@@ -73,6 +78,7 @@ export function DataPanel({ problems }: { readonly problems: Problems }) {
         </button>
         {shown ? <PreprocessForm problems={problems} /> : null}
       </div>
+      {previewed === null ? null : <DataPreviewDialog data={previewed} onClose={() => setPreviewed(null)} />}
     </section>
   );
 }

@@ -1,5 +1,5 @@
 /** A file or folder that the user gives: chosen, dropped on the field, or (browser host) named by its path. */
-import { File, FolderClosed, X } from 'lucide-react';
+import { Eye, File, FolderClosed, X } from 'lucide-react';
 import { type FormEvent, useId, useState } from 'react';
 import { toHoneError } from '../../../native-workers/protocol/errors.ts';
 import type { Grant } from '../../../native-workers/protocol/studio.ts';
@@ -16,10 +16,12 @@ export interface GrantFieldProps {
   readonly hint: string;
   readonly value: Grant | null;
   readonly filesOnly?: boolean;
+  /** Shows what is in it. */
+  readonly onPreview?: (grant: Grant) => void;
   readonly onChange: (grant: Grant | null) => void;
 }
 
-export function GrantField({ label, hint, value, filesOnly, onChange }: GrantFieldProps) {
+export function GrantField({ label, hint, value, filesOnly, onPreview, onChange }: GrantFieldProps) {
   const id = useId();
   const host = useSession((session) => session.hello?.host);
   const [over, setOver] = useState(false);
@@ -73,6 +75,9 @@ export function GrantField({ label, hint, value, filesOnly, onChange }: GrantFie
           )}
           <Cut text={value.name} />
           <span className="muted numeric">{value.bytes === null ? '' : formatBytes(value.bytes)}</span>
+          {onPreview === undefined ? null : (
+            <IconButton icon={Eye} label={DATA.preview(label)} onClick={() => onPreview(value)} />
+          )}
           <IconButton icon={X} label={DATA.clear(label)} onClick={() => onChange(null)} />
         </span>
       )}

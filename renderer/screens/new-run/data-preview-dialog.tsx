@@ -1,0 +1,149 @@
+/** The first samples of a data set as the model will get them: pictures, sounds or numbers after all preprocessing. */
+import { Dialog } from '@base-ui/react/dialog';
+import { TriangleAlert, X } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import { type ErrorData, HoneError, toHoneError } from '../../../native-workers/protocol/errors.ts';
+import type { DataPreview, InputPreview, SamplePreview } from '../../../native-workers/protocol/preview.ts';
+import type { Grant } from '../../../native-workers/protocol/studio.ts';
+import { useDraft } from '../../stores/draft.ts';
+import { preprocessOf } from '../../stores/run-form.ts';
+import { studio } from '../../stores/session.ts';
+import { formatPlain, formatShape, plural } from '../../text/format.ts';
+import { DATA } from '../../text/new-run.ts';
+import { SHELL } from '../../text/shell.ts';
+import { Cut } from '../../widgets/cut.tsx';
+import { ErrorCard } from '../../widgets/error-card.tsx';
+import { ProgressBar } from '../../widgets/progress-bar.tsx';
+import { Waveform } from '../../widgets/waveform.tsx';
+
+const SAMPLES = 24;
+
+export interface DataPreviewDialogProps {
+  readonly data: Grant;
+  readonly onClose: () => void;
+}
+
+export function DataPreviewDialog({ data, onClose }: DataPreviewDialogProps) {
+  const [preview, setPreview] = useState<DataPreview | null>(null);
+  const [error, setError] = useState<ErrorData | null>(null);
+  useEffect(() => {
+    let wanted = true;
+    readPreview(data).then(
+      (result) => wanted && setPreview(result),
+      (thrown: unknown) => wanted && setError(toHoneError(thrown).toData()),
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [data]);
+  return (
+    <Dialog.Root open onOpenChange={(next) => (next ? undefined : onClose())}>
+      <Dialog.Portal>
+        <Dialog.Backdrop className="backdrop" />
+        <Dialog.Popup className="dialog dialog-wide">
+          <div className="dialog-head">
+            <Dialog.Title className="dialog-title">{DATA.previewTitle(data.name)}</Dialog.Title>
+            <Dialog.Close className="icon-button" aria-label={SHELL.close} title={SHELL.close}>
+              <X className="icon" aria-hidden />
+            </Dialog.Close>
+          </div>
+          {error !== null ? (
+            <ErrorCard error={error} />
+          ) : preview === null ? (
+            <div className="waiting" role="status">
+              <p>{DATA.previewing}</p>
+              <ProgressBar label={DATA.previewing} done={0} total={null} />
+            </div>
+          ) : (
+            <Preview preview={preview} />
+          )}
+        </Dialog.Popup>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
+
+async function readPreview(data: Grant): Promise<DataPreview> {
+  const { model, form } = useDraft.getState();
+  const preprocess = preprocessOf(form);
+  if (model === null || preprocess === null) throw new HoneError('preprocess-invalid', DATA.previewProblem);
+  return studio().call('data.preview', { model: model.id, data: data.id, preprocess, count: SAMPLES });
+}
+
+function Preview({ preview }: { readonly preview: DataPreview }) {
+  const { kind, samples, labelled, classes, notes, skipped, first } = preview;
+  return (
+    <>
+      <p className="preview-found">
+        {DATA.previewFound(
+          kind,
+          plural(samples, 'sample'),
+          labelled ? DATA.labelled(classes?.length ?? null) : DATA.notLabelled,
+        )}
+      </p>
+      {notes.map((note) => (
+        <p key={note.message} className="note">
+          <TriangleAlert className="icon note-icon note-heeded" aria-hidden />
+          {note.message}
+        </p>
+      ))}
+      {skipped.length === 0 ? null : (
+        <details className="preview-details">
+          <summary>{DATA.skipped(skipped.length)}</summary>
+          <ul>
+            {skipped.map(({ sample, reason }) => (
+              <li key={sample}>
+                <code>{sample}</code> {reason}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+      <ul className="preview-samples">
+        {first.map((sample) => (
+          <Sample key={sample.sample} sample={sample} />
+        ))}
+      </ul>
+      <details className="preview-details">
+        <summary>{DATA.applied}</summary>
+        <pre className="preview-json">{JSON.stringify(preview.preprocess, null, 2)}</pre>
+      </details>
+    </>
+  );
+}
+
+function Sample({ sample }: { readonly sample: SamplePreview }) {
+  return (
+    <li className="preview-sample">
+      {sample.inputs.map((input) => (
+        <Input key={input.name} input={input} sample={sample.sample} />
+      ))}
+      <Cut text={sample.sample} className="preview-name" />
+      {sample.label === null ? null : (
+        <span className="preview-label">
+          <span className="muted">{DATA.label}</span> {sample.label}
+        </span>
+      )}
+    </li>
+  );
+}
+
+function Input({ input, sample }: { readonly input: InputPreview; readonly sample: string }) {
+  const { name, dtype, shape, minimum, maximum, mean, notFinite, picture, waveform, values } = input;
+  return (
+    <div className="preview-input">
+      {picture === undefined ? null : <img className="preview-picture" src={picture} alt={sample} />}
+      {waveform === undefined ? null : <Waveform slices={waveform} label={sample} />}
+      {values === undefined ? null : <code className="preview-values">{values.join(' ')}</code>}
+      <span className="preview-facts" title={`${name} ${dtype}`}>
+        {name} {formatShape(shape)}
+      </span>
+      {minimum === null || maximum === null || mean === null ? null : (
+        <span className="preview-facts">
+          {DATA.range(formatPlain(minimum), formatPlain(maximum), formatPlain(mean))}
+        </span>
+      )}
+      {notFinite === 0 ? null : <span className="preview-facts preview-bad">{DATA.notFinite(notFinite)}</span>}
+    </div>
+  );
+}
