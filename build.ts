@@ -2,8 +2,9 @@
  * Builds everything into `dist/`: the renderer, the report view, Electron's main and preload, the worker and the command line.
  * `node build.ts renderer report-view` builds some of it; `--watch` builds the renderer again at every change.
  */
+import { globSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { build, type InlineConfig } from 'vite';
 
 const ROOT = import.meta.dirname;
@@ -47,6 +48,18 @@ function nodeTarget(folder: string, entries: Record<string, string>, format: 'es
   };
 }
 
+/** All that is started or loaded by its path; see `lib/program-files.ts`. */
+function workerEntries(): Record<string, string> {
+  const runtimes = globSync('native-workers/runtimes/*-artifact.ts', { cwd: ROOT });
+  const paths = [
+    'native-workers/worker/main.ts',
+    'native-workers/bench/variant-process.ts',
+    'native-workers/verify/artifact-process.ts',
+    ...runtimes,
+  ];
+  return Object.fromEntries(paths.map((path) => [basename(path, '.ts'), path]));
+}
+
 /** One script and one style sheet for embedding in a report: no modules, no imports, everything inside. */
 const reportView: InlineConfig = {
   configFile: false,
@@ -80,13 +93,7 @@ const OUTPUTS: Record<string, readonly InlineConfig[]> = {
     nodeTarget('electron', { main: 'electron/main.ts' }, 'es'),
     nodeTarget('electron', { preload: 'electron/preload.ts' }, 'cjs'),
   ],
-  worker: [
-    nodeTarget(
-      'worker',
-      { main: 'native-workers/worker/main.ts', 'variant-process': 'native-workers/bench/variant-process.ts' },
-      'es',
-    ),
-  ],
+  worker: [nodeTarget('worker', workerEntries(), 'es')],
   cli: [nodeTarget('cli', { main: 'native-workers/cli/main.ts' }, 'es')],
 };
 

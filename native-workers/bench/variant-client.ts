@@ -1,6 +1,6 @@
 /** The benchmark's side of a variant process: starts it, asks one thing at a time, and tells how it died. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { modulePath } from '../lib/program-files.ts';
 import { HoneError } from '../protocol/errors.ts';
 import { cleanMessage } from '../runtimes/onnxruntime-errors.ts';
 import type { OpenedMessage, OpenMessage, ProfileRow, VariantReply, VariantRequest } from './variant-messages.ts';
@@ -51,7 +51,7 @@ export class VariantClient {
   static async start(message: Omit<OpenMessage, 'type'>): Promise<{ client: VariantClient; opened: Opened }> {
     const askedAt = performance.timeOrigin + performance.now();
     const client = new VariantClient(
-      fork(entry(), [], {
+      fork(modulePath('bench/variant-process.ts'), [], {
         serialization: 'advanced',
         // Its own flags would be this process's: an inspector's port, a loader.
         execArgv: [],
@@ -146,12 +146,4 @@ function isOf<Type extends VariantReply['type']>(
 
 function unexpected(type: string): HoneError {
   return new HoneError('protocol-violation', `A variant process answered with '${type}'.`);
-}
-
-/** Beside this file in the sources; beside the worker's own entry in a bundle. */
-function entry(): string {
-  const source = import.meta.filename.endsWith('.ts');
-  return source
-    ? join(import.meta.dirname, 'variant-process.ts')
-    : join(dirname(process.argv[1] ?? import.meta.filename), 'variant-process.js');
 }

@@ -21,7 +21,12 @@ const OPENED_MS = 10_000;
 /** What the built files are made from. */
 const SOURCES = ['renderer', 'electron', 'native-workers', 'build.ts', 'vite.config.ts', 'package-lock.json'];
 /** One file of each output of the build, written by every build of it. */
-const BUILT = { renderer: 'index.html', 'report-view': 'report-view.js', electron: 'main.js' } as const;
+const BUILT = {
+  renderer: 'index.html',
+  'report-view': 'report-view.js',
+  electron: 'main.js',
+  worker: 'main.js',
+} as const;
 
 interface Flags {
   readonly browser?: boolean;
@@ -85,7 +90,7 @@ async function openElectron(context: Context): Promise<string | null> {
   }
   const binary = findElectron();
   if (binary === null) return 'its binary is not where it should be';
-  await buildWhatIsStale(['renderer', 'report-view', 'electron'], context);
+  await buildWhatIsStale(['renderer', 'report-view', 'electron', 'worker'], context);
   const startedAt = performance.now();
   return new Promise((done) => {
     const app = spawn(binary, [ROOT], { stdio: 'inherit' });

@@ -2,6 +2,6 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export function builtFolder(name: 'renderer' | 'report-view' | 'electron'): string {
+export function builtFolder(name: 'renderer' | 'report-view' | 'electron' | 'worker'): string {
   return join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'dist', name);
 }

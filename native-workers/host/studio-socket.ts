@@ -8,12 +8,12 @@ import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { type StudioEvent, type StudioReply, studioCallSchema } from '../protocol/studio.ts';
+import { PacedEvents } from './paced-events.ts';
 import type { StudioService } from './studio.ts';
 
 /** Calls are small: paths, recipes, a search. */
 const LARGEST_CALL = 1 << 20;
 const MOST_CALLS_AT_ONCE = 32;
-const PROGRESS_MS = 50;
 const PING_MS = 30_000;
 /** Bytes waiting for one page: above the first, progress waits; above the second, the page is cut off. */
 const KEEPS_UP = 1 << 20;
@@ -60,16 +60,18 @@ class Connection {
   readonly #socket: WebSocket;
   readonly #studio: StudioService;
   readonly #unsubscribe: () => void;
-  /** The latest progress of each run that was not sent yet. */
-  readonly #progress = new Map<string, StudioEvent>();
-  #timer: NodeJS.Timeout | null = null;
+  readonly #events: PacedEvents;
   #calls = 0;
   #alive = true;
 
   constructor(socket: WebSocket, studio: StudioService) {
     this.#socket = socket;
     this.#studio = studio;
-    this.#unsubscribe = studio.subscribe((event) => this.#event(event));
+    this.#events = new PacedEvents(
+      (event) => this.#send(event),
+      () => socket.bufferedAmount <= KEEPS_UP,
+    );
+    this.#unsubscribe = studio.subscribe((event) => this.#events.push(event));
     socket.on('message', (data, binary) => this.#message(data, binary));
     socket.on('pong', () => {
       this.#alive = true;
@@ -90,7 +92,7 @@ class Connection {
 
   end(): void {
     this.#unsubscribe();
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#events.end();
   }
 
   #message(data: RawData, binary: boolean): void {
@@ -118,27 +120,6 @@ class Connection {
         const error = new HoneError('internal', toHoneError(thrown).message).toData();
         this.#send({ id, ok: false, error });
       });
-  }
-
-  #event(event: StudioEvent): void {
-    if (event.type !== 'progress') {
-      // The stage that a waiting progress tells of may be over with this event.
-      if (event.type === 'run') this.#progress.delete(event.manifest.id);
-      this.#send(event);
-      return;
-    }
-    this.#progress.set(event.run, event);
-    this.#timer ??= setTimeout(() => this.#sendProgress(), PROGRESS_MS);
-  }
-
-  #sendProgress(): void {
-    this.#timer = null;
-    if (this.#socket.bufferedAmount > KEEPS_UP) {
-      this.#timer = setTimeout(() => this.#sendProgress(), PROGRESS_MS);
-      return;
-    }
-    for (const event of this.#progress.values()) this.#send(event);
-    this.#progress.clear();
   }
 
   #send(message: StudioReply | StudioEvent): void {

@@ -1,8 +1,8 @@
 /** The check's side of the process that runs an artifact. A process that dies is an answer too: the runtime refused. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { ArtifactSignature } from '../artifacts/target.ts';
 import type { Feeds } from '../lib/engine.ts';
+import { modulePath } from '../lib/program-files.ts';
 import { HoneError } from '../protocol/errors.ts';
 import type { ArtifactReply, ArtifactRequest } from './artifact-messages.ts';
 
@@ -17,7 +17,7 @@ export class ArtifactClient {
   #death: HoneError | null = null;
 
   private constructor() {
-    this.#process = fork(fileURLToPath(new URL('./artifact-process.ts', import.meta.url)), [], {
+    this.#process = fork(modulePath('verify/artifact-process.ts'), [], {
       serialization: 'advanced',
       execArgv: [],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

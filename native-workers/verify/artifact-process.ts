@@ -1,6 +1,7 @@
 /** The process that runs one artifact on its own runtime: some runtimes abort when a model is bad, and only this process dies. */
-import { fileURLToPath } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import type { ArtifactSession, TargetRuntime } from '../artifacts/target.ts';
+import { modulePath } from '../lib/program-files.ts';
 import { toHoneError } from '../protocol/errors.ts';
 import type { ArtifactReply, ArtifactRequest } from './artifact-messages.ts';
 
@@ -12,8 +13,9 @@ function reply(message: ArtifactReply): void {
 
 async function answer(request: ArtifactRequest): Promise<void> {
   if (request.type === 'open') {
-    const path = fileURLToPath(new URL(`../${request.module}`, import.meta.url));
-    const { openRuntime } = (await import(path)) as { openRuntime: () => Promise<TargetRuntime> };
+    // A URL, since an absolute path of Windows is none that `import` takes.
+    const url = pathToFileURL(modulePath(request.module)).href;
+    const { openRuntime } = (await import(url)) as { openRuntime: () => Promise<TargetRuntime> };
     const runtime = await openRuntime();
     session = await runtime.open(request.path, request.signature, (line) => reply({ type: 'log', line }));
     reply({ type: 'opened', runtime: runtime.name });

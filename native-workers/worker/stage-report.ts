@@ -1,7 +1,7 @@
 /** The report stage of a run: computes the report from the facts of the earlier stages and writes it in every form. */
-import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, join } from 'node:path';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
+import { reportViewFolder } from '../lib/program-files.ts';
 import { toHoneError } from '../protocol/errors.ts';
 import { buildReport } from '../report/build.ts';
 import { readManifest, readStageFacts } from '../report/facts-files.ts';
@@ -9,9 +9,6 @@ import { readViewAssets, renderHtml } from '../report/html.ts';
 import { renderMarkdown } from '../report/markdown.ts';
 import { dataOf } from '../report/outcome.ts';
 import type { Job } from './job.ts';
-
-/** Of a checkout and of the packaged worker alike: two folders up from this file. */
-const REPORT_VIEW = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'dist', 'report-view');
 
 export const stageReport: Job<'stage-report'> = async ({ run, file }, context) => {
   await context.progress({ phase: 'reading the facts', done: 0, total: 2 });
@@ -25,7 +22,7 @@ export const stageReport: Job<'stage-report'> = async ({ run, file }, context) =
     await writeFileAtomic(join(run, name), `${JSON.stringify(content, null, 2)}\n`);
   }
   try {
-    await writeFileAtomic(join(run, 'report.html'), renderHtml(report, await readViewAssets(REPORT_VIEW)));
+    await writeFileAtomic(join(run, 'report.html'), renderHtml(report, await readViewAssets(reportViewFolder())));
   } catch (thrown) {
     // The numbers are safe in report.json; a page can be made of it at any time.
     const error = toHoneError(thrown);
