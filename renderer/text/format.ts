@@ -86,7 +86,10 @@ export function formatShape(shape: readonly (number | string | null)[]): string 
   return shape.length === 0 ? 'scalar' : shape.map((dim) => dim ?? '?').join(' × ');
 }
 
-export const { formatPlain } = report;
+/** Three significant digits: for elements of tensors. */
+export function formatElement(value: number): string {
+  return Number(value.toPrecision(3)).toString().replace('-', '−');
+}
 
 /** `1 pass`, `3 passes`. */
 export function plural(count: number, one: string, many = `${one}s`): string {

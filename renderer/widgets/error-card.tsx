@@ -7,6 +7,7 @@ import { ERROR_CARD } from '../text/run.ts';
 import { SHELL } from '../text/shell.ts';
 import { Button } from './button.tsx';
 import { copyText } from './copy.ts';
+import { Words } from './words.tsx';
 
 export interface ErrorCardProps {
   readonly error: ErrorData;
@@ -26,9 +27,13 @@ export function ErrorCard({ error, actions }: ErrorCardProps) {
       <p className="error-message">{error.message}</p>
       <dl className="error-facts">
         <dt>{ERROR_CARD.meaning}</dt>
-        <dd>{words.meaning}</dd>
+        <dd>
+          <Words text={words.meaning} />
+        </dd>
         <dt>{ERROR_CARD.next}</dt>
-        <dd>{words.next}</dd>
+        <dd>
+          <Words text={words.next} />
+        </dd>
         {where.length === 0 ? null : (
           <>
             <dt>{ERROR_CARD.where}</dt>

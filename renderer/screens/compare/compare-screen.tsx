@@ -2,7 +2,13 @@
 import { ArrowLeft } from 'lucide-react';
 import { useEffect } from 'react';
 import type { ComparisonRow, ReportDocument } from '../../../native-workers/report/document.ts';
-import { formatCell, formatRowChange } from '../../../native-workers/report/format.ts';
+import {
+  formatCell,
+  formatChange,
+  formatChangeRange,
+  formatDelta,
+  formatDeltaRange,
+} from '../../../native-workers/report/format.ts';
 import { formatRoute, navigate, useRoute } from '../../stores/navigation.ts';
 import { loadReport, useReports } from '../../stores/reports.ts';
 import { formatWhen } from '../../text/format.ts';
@@ -137,12 +143,28 @@ function Side({ row }: { readonly row: ComparisonRow | null }) {
     <>
       <td className="numeric compare-first muted">{formatCell(before, unit)}</td>
       <td className="numeric">{formatCell(after, unit)}</td>
-      <td className={`numeric ${TONE[judgement]}`}>
-        {formatRowChange(row)}
-        {judgement === 'inconclusive' ? <span className="compare-judgement">{COMPARE.inconclusive}</span> : null}
+      <td className="numeric">
+        <span className={TONE[judgement]}>{changeOf(row)}</span>
+        <span className="compare-judgement">{uncertaintyOf(row)}</span>
       </td>
     </>
   );
+}
+
+function changeOf({ ratio, delta, unit }: ComparisonRow): string {
+  if (ratio !== null) return formatChange(ratio);
+  return delta === null ? '' : formatDelta(delta, unit);
+}
+
+/** The 95 % interval, and that nothing is proven where nothing is. */
+function uncertaintyOf({ ratio, interval, unit, judgement }: ComparisonRow): string {
+  const range =
+    interval === null
+      ? ''
+      : ratio === null
+        ? formatDeltaRange(interval, unit)
+        : formatChangeRange(interval.low, interval.high);
+  return [range, judgement === 'inconclusive' ? COMPARE.inconclusive : ''].filter((part) => part !== '').join(', ');
 }
 
 function Differences({ earlier, later }: PairProps) {

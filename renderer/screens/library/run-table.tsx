@@ -73,7 +73,7 @@ export function RunTable({ runs, onDelete }: RunTableProps) {
     {
       id: 'latency',
       ...sortable('latency'),
-      track: 'minmax(17.25rem, 1fr)',
+      track: 'minmax(18rem, 1fr)',
       numeric: true,
       cell: (run) => <Latency run={run} />,
     },

@@ -8,7 +8,7 @@ import type { Grant } from '../../../native-workers/protocol/studio.ts';
 import { useDraft } from '../../stores/draft.ts';
 import { preprocessOf } from '../../stores/run-form.ts';
 import { studio } from '../../stores/session.ts';
-import { formatPlain, formatShape, plural } from '../../text/format.ts';
+import { formatElement, formatShape, plural } from '../../text/format.ts';
 import { DATA } from '../../text/new-run.ts';
 import { SHELL } from '../../text/shell.ts';
 import { Cut } from '../../widgets/cut.tsx';
@@ -140,7 +140,7 @@ function Input({ input, sample }: { readonly input: InputPreview; readonly sampl
       </span>
       {minimum === null || maximum === null || mean === null ? null : (
         <span className="preview-facts">
-          {DATA.range(formatPlain(minimum), formatPlain(maximum), formatPlain(mean))}
+          {DATA.range(formatElement(minimum), formatElement(maximum), formatElement(mean))}
         </span>
       )}
       {notFinite === 0 ? null : <span className="preview-facts preview-bad">{DATA.notFinite(notFinite)}</span>}

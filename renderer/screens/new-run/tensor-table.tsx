@@ -1,7 +1,7 @@
 /** The largest tensors: where the bytes are, who reads them, and which are there twice. */
 import { Copy } from 'lucide-react';
 import type { InspectFacts } from '../../../native-workers/protocol/facts.ts';
-import { formatBytes, formatShape, formatShare } from '../../text/format.ts';
+import { formatBytes, formatShare } from '../../text/format.ts';
 import { MODEL } from '../../text/new-run.ts';
 import { Cut } from '../../widgets/cut.tsx';
 import { type Column, VirtualTable } from '../../widgets/virtual-table.tsx';
@@ -20,7 +20,7 @@ export function TensorTable({ facts }: { readonly facts: InspectFacts }) {
       id: 'shape',
       title: MODEL.shape,
       track: 'minmax(7.5rem, 1.2fr)',
-      cell: (tensor) => <Cut text={formatShape(tensor.shape)} className="mono" />,
+      cell: (tensor) => <Cut text={tensor.shape.join('×')} className="mono" />,
     },
     {
       id: 'usedBy',

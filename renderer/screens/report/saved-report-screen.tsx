@@ -6,6 +6,7 @@ import { REPORT } from '../../text/run.ts';
 import { Button } from '../../widgets/button.tsx';
 import { Cut } from '../../widgets/cut.tsx';
 import { EmptyState } from '../../widgets/empty-state.tsx';
+import { Words } from '../../widgets/words.tsx';
 import { ReportPane } from './report-pane.tsx';
 
 export function SavedReportScreen() {
@@ -31,7 +32,9 @@ export function SavedReportScreen() {
         </EmptyState>
       ) : (
         <>
-          <p className="screen-note">{REPORT.savedHint}</p>
+          <p className="screen-note">
+            <Words text={REPORT.savedHint} />
+          </p>
           <ReportPane report={saved.report} onRetry={choose} />
         </>
       )}

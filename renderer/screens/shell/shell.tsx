@@ -9,6 +9,7 @@ import { Button } from '../../widgets/button.tsx';
 import { ErrorBoundary } from '../../widgets/error-boundary.tsx';
 import { ErrorCard } from '../../widgets/error-card.tsx';
 import { HelpDialog } from '../../widgets/help-dialog.tsx';
+import { Words } from '../../widgets/words.tsx';
 import { CompareScreen } from '../compare/compare-screen.tsx';
 import { LibraryScreen } from '../library/library-screen.tsx';
 import { NewRunScreen } from '../new-run/new-run-screen.tsx';
@@ -47,7 +48,7 @@ export function Shell() {
         {status === 'lost' ? (
           <div className="banner banner-warning" role="alert">
             <span className="banner-text">
-              {SHELL.lost} {host === 'browser' ? SHELL.lostBrowser : ''}
+              <Words text={host === 'browser' ? `${SHELL.lost} ${SHELL.lostBrowser}` : SHELL.lost} />
             </span>
             <Button onClick={retryStudio}>{SHELL.reconnect}</Button>
           </div>
