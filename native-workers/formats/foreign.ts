@@ -12,13 +12,6 @@ const little64 = (head: Uint8Array): number =>
 
 export const FOREIGN: readonly Format[] = [
   {
-    id: 'tflite',
-    title: 'TensorFlow Lite',
-    // FlatBuffers file identifier (schema.fbs): bytes 4 to 7.
-    detect: (head) => hasText(head, 4, 'TFL3'),
-    advice: 'Hone does not open TensorFlow Lite models yet; open the ONNX model that it was made from.',
-  },
-  {
     id: 'ort',
     title: 'ONNX Runtime (.ort)',
     // ort.fbs.

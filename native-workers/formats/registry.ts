@@ -6,9 +6,10 @@ import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { FOREIGN, OTHERS, TEXTS } from './foreign.ts';
 import { type Format, HEAD_BYTES } from './format.ts';
 import { onnx } from './onnx/format.ts';
+import { tflite } from './tflite/format.ts';
 
 /** In the order in which they are asked: formats with a mark of their own before those without. */
-export const FORMATS: readonly Format[] = [...FOREIGN, onnx];
+export const FORMATS: readonly Format[] = [...FOREIGN, tflite, onnx];
 
 /**
  * The format of a file. Throws `file-missing`, `no-permission`, `file-empty`, and `file-not-a-model` with what the file is
