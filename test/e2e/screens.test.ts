@@ -2,6 +2,9 @@
  * Screens in states that real runs reach seldom: thousands of runs, hostile names, every kind of option, a start that fails, the
  * whole of the recipe by keyboard. The answers are made up, the host and the page are the real ones.
  */
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { HoneError } from '../../native-workers/protocol/errors.ts';
@@ -218,12 +221,32 @@ describe('the recipe', () => {
   });
 });
 
+describe('data', () => {
+  it('is taken as a folder, with all its files in their folders', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hone-data-'));
+    // More files than a browser lists at a time.
+    const names = Array.from({ length: 230 }, (_, index) => `class-${index % 2}/sample-${index}.txt`);
+    await Promise.all(['class-0', 'class-1'].map((name) => mkdir(join(folder, 'samples', name), { recursive: true })));
+    await Promise.all(names.map((name) => writeFile(join(folder, 'samples', name), name)));
+    await open();
+    await openModel();
+    await studio.choosePreset('Half precision');
+    await studio.drop([join(folder, 'samples')], studio.page.getByRole('region', { name: 'Evaluation' }));
+    await studio.page.getByText('samples', { exact: true }).waitFor();
+    const [drop = ''] = await readdir(made.inbox);
+    const found = await readdir(join(made.inbox, drop, 'samples'), { recursive: true });
+    expect(found.filter((name) => name.endsWith('.txt')).sort()).toEqual([...names].sort());
+    await rm(folder, { recursive: true });
+  });
+});
+
 describe('keys and themes', () => {
   it('has shortcuts that stay away while one types', async () => {
     await open();
     await studio.page.keyboard.press('?');
     await studio.page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
     await studio.page.keyboard.press('Escape');
+    await studio.page.getByRole('dialog').waitFor({ state: 'detached' });
     await studio.page.keyboard.press('n');
     await studio.heading('New run').waitFor();
     await studio.page.keyboard.press('l');

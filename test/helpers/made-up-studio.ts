@@ -28,6 +28,8 @@ export interface MadeUpStudio {
   readonly host: BrowserHost;
   /** Answers from now on; a method without one is refused with `not-yet`. */
   readonly answers: Answers;
+  /** Where uploaded files are. */
+  readonly inbox: string;
   emit(event: StudioEvent): void;
   close(): Promise<void>;
 }
@@ -63,6 +65,7 @@ export async function startMadeUpStudio(answers: Answers = {}): Promise<MadeUpSt
   return {
     host,
     answers: all,
+    inbox,
     emit(event) {
       for (const listener of listeners) listener(event);
     },
@@ -81,7 +84,7 @@ export const HELLO: StudioResult<'hello'> = {
   hone: HONE_VERSION,
   host: 'browser',
   platform: 'linux',
-  library: '/home/someone/.local/share/hone',
+  library: '/var/lib/hone',
   passes: [
     {
       id: 'clean',
