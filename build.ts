@@ -5,7 +5,7 @@
 import { globSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { basename, join } from 'node:path';
-import { build, type InlineConfig } from 'vite';
+import { build, type InlineConfig, type Plugin } from 'vite';
 
 const ROOT = import.meta.dirname;
 
@@ -20,12 +20,21 @@ const EXTERNAL = [
   ...builtinModules,
 ];
 
+/** Says that the scripts of a folder are modules, wherever the folder is copied to. */
+const moduleType: Plugin = {
+  name: 'hone-module-type',
+  generateBundle() {
+    this.emitFile({ type: 'asset', fileName: 'package.json', source: '{ "type": "module" }\n' });
+  },
+};
+
 /** Code for Node or Electron's main process: packages bundled, addons and builtins left outside. */
 function nodeTarget(folder: string, entries: Record<string, string>, format: 'es' | 'cjs'): InlineConfig {
   return {
     configFile: false,
     root: ROOT,
     publicDir: false,
+    plugins: format === 'es' ? [moduleType] : [],
     ssr: { noExternal: true, external: [] },
     build: {
       ssr: true,

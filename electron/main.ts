@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { app } from 'electron';
 import { registerStudioScheme } from './app-protocol.ts';
 import { filesInArguments, OpenFiles } from './open-files.ts';
-import { appWorker } from './resources.ts';
+import { findParts } from './resources.ts';
 import { restrictContents } from './security.ts';
 import { failToStart, startStudio } from './studio.ts';
 
@@ -33,9 +33,8 @@ if (app.requestSingleInstanceLock()) {
     if (process.platform !== 'darwin') app.quit();
   });
 
-  const worker = appWorker(app.isPackaged, process.resourcesPath);
-  Promise.all([worker, app.whenReady()])
-    .then(([path]) => startStudio(path, files))
+  Promise.all([findParts(app.isPackaged, process.resourcesPath), app.whenReady()])
+    .then(([parts]) => startStudio(parts, files))
     .catch(failToStart);
 } else {
   // The instance that holds the lock has got the arguments.

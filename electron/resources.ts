@@ -5,21 +5,27 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { builtFolder } from '../native-workers/host/built.ts';
 import { findWorker, type WorkerPath } from '../native-workers/host/worker-path.ts';
 import { hashFile } from '../native-workers/lib/hash-file.ts';
 import { HoneError } from '../native-workers/protocol/errors.ts';
-
-/** In the folder of `main.js`; written by `electron/packaging/before-pack.ts`. */
-export const HASHES = 'resources.json';
+import { HASHES } from './packaging/hashes.ts';
 
 /** SHA-256 in hex by path from the resources folder, with forward slashes. */
-export const hashesSchema = z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/));
+const hashesSchema = z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/));
 
-/** From a checkout: the worker of `dist/`, and the Node of the npm package. Throws `worker-start-failed`. */
-export async function appWorker(packaged: boolean, resources: string): Promise<WorkerPath> {
-  if (!packaged) return findWorker();
+/** The parts of the app that are files outside the archive. */
+export interface AppParts {
+  readonly worker: WorkerPath;
+  /** Folder of the built report view, which exported HTML carries; the worker needs it too. */
+  readonly reportView: string;
+}
+
+/** From a checkout: what is built in `dist/`, and the Node of the npm package. Throws `worker-start-failed`. */
+export async function findParts(packaged: boolean, resources: string): Promise<AppParts> {
+  if (!packaged) return { worker: findWorker(), reportView: builtFolder('report-view') };
   await checkResources(resources, join(import.meta.dirname, HASHES));
-  return findWorker({ resources });
+  return { worker: findWorker({ resources }), reportView: join(resources, 'report-view') };
 }
 
 /** Throws `worker-start-failed` and names the first file that is missing or is not what was built. */

@@ -3,7 +3,6 @@ import { app, type BrowserWindow, dialog, ipcMain, session } from 'electron';
 import { builtFolder } from '../native-workers/host/built.ts';
 import { ensureWritable } from '../native-workers/host/run-store.ts';
 import { Studio } from '../native-workers/host/studio.ts';
-import type { WorkerPath } from '../native-workers/host/worker-path.ts';
 import { Workspace } from '../native-workers/host/workspace.ts';
 import { ERROR_TEXT } from '../native-workers/protocol/error-text.ts';
 import { exitCodeOf, toHoneError } from '../native-workers/protocol/errors.ts';
@@ -13,16 +12,17 @@ import { answerCalls, sendEvents } from './ipc.ts';
 import { setMenu } from './menu.ts';
 import type { OpenFiles } from './open-files.ts';
 import { quitInOrder } from './quit.ts';
+import type { AppParts } from './resources.ts';
 import { restrictSession } from './security.ts';
 import { openWindow, showWindow } from './window.ts';
 
 /** Call it when the app is ready. Throws `studio-not-built`, or `no-permission` and `disk-full` for the library. */
-export async function startStudio(worker: WorkerPath, files: OpenFiles): Promise<void> {
+export async function startStudio({ worker, reportView }: AppParts, files: OpenFiles): Promise<void> {
   const developer = !app.isPackaged;
   let window: BrowserWindow | null = null;
   const ports = filePorts(() => window);
   const workspace = new Workspace({ supervisor: { worker } });
-  const studio = new Studio(workspace, { host: 'electron', ...ports }, builtFolder('report-view'));
+  const studio = new Studio(workspace, { host: 'electron', ...ports }, reportView);
   const openFile = (path: string): void => {
     studio.openFile(path).catch(showError);
   };
