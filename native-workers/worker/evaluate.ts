@@ -1,13 +1,14 @@
 /** `hone eval`: the accuracy of one model on labelled data, or how near it is to another and which answers differ. */
+
 import { measureMetric } from '../metrics/compare.ts';
 import { judgedIndexes } from '../metrics/evaluate.ts';
 import type { MetricSample } from '../metrics/metric.ts';
 import { metricsOf } from '../metrics/registry.ts';
 import { HoneError } from '../protocol/errors.ts';
 import type { JobResult } from '../protocol/jobs.ts';
-import { openEngine } from '../runtimes/onnxruntime.ts';
 import { type Evaluation, evaluateModels } from './evaluation.ts';
 import type { Job } from './job.ts';
+import { openModelEngine } from './model-engine.ts';
 
 export const evaluate: Job<'evaluate'> = async ({ model, against, data, preprocess, samples, seed }, context) => {
   if (data === undefined && against === undefined) {
@@ -15,7 +16,7 @@ export const evaluate: Job<'evaluate'> = async ({ model, against, data, preproce
   }
   const evaluation = await evaluateModels(
     {
-      engine: await openEngine(),
+      engine: await openModelEngine(),
       before: against ?? model,
       after: against === undefined ? null : model,
       data: data ?? null,

@@ -7,7 +7,7 @@ import type { Dataset } from '../datasets/dataset.ts';
 import { type OpenOptions, openDataset } from '../datasets/open-dataset.ts';
 import { seededInputs } from '../datasets/seeded-inputs.ts';
 import { type ModelSignature, signatureOf } from '../datasets/signature.ts';
-import { readOnnx } from '../formats/onnx/read.ts';
+import { openModel } from '../formats/registry.ts';
 import type { Batch } from '../lib/batch.ts';
 import type { Engine, Feeds, HostTensor, Session } from '../lib/engine.ts';
 import { Fidelity } from '../metrics/fidelity.ts';
@@ -67,7 +67,7 @@ export async function evaluateModels(request: EvaluationRequest, context: JobCon
   try {
     const after = request.after === null ? null : await request.engine.open(request.after);
     if (after !== null) sessions.push(after);
-    const signature = signatureOfFile(request.before, before);
+    const signature = await signatureOfFile(request.before, before);
     data = await openData(request, signature);
     return await compareOnData({ request, signature, before, after, data }, context);
   } finally {
@@ -77,9 +77,9 @@ export async function evaluateModels(request: EvaluationRequest, context: JobCon
 }
 
 /** From the graph, which knows ranks and tables that the engine does not tell; from the engine where only that can read it. */
-export function signatureOfFile(path: string, session: Session): ModelSignature {
+export async function signatureOfFile(path: string, session: Session): Promise<ModelSignature> {
   try {
-    return signatureOf(readOnnx(path));
+    return signatureOf(await openModel(path));
   } catch {
     return { inputs: session.inputs, outputs: session.outputs };
   }

@@ -66,7 +66,7 @@ export class ModelTrial implements Trial {
         samples: this.#request.samples,
         seed: this.#request.seed,
       };
-      const signature = signatureOfFile(this.#request.model, before);
+      const signature = await signatureOfFile(this.#request.model, before);
       // The pass reports progress for the whole search; that of one candidate would hide it.
       const quiet: JobContext = {
         progress: async () => {},
@@ -162,7 +162,7 @@ export class ModelTrial implements Trial {
   async #openComparison(): Promise<Reference> {
     const { model, evaluation, calibration, preprocess, seed } = this.#request;
     const session = await this.#engine.open(model);
-    const signature = signatureOfFile(model, session);
+    const signature = await signatureOfFile(model, session);
     const path = evaluation ?? calibration;
     const data =
       path === undefined

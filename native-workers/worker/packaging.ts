@@ -2,6 +2,7 @@
  * Makes the packages of a model: for each target its coverage, the artifact, the check on its own runtime, and what a mobile
  * team needs beside it. A target that fails is a row; what the others made is kept.
  */
+
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -21,10 +22,10 @@ import { completeOptions } from '../passes/options.ts';
 import { toHoneError } from '../protocol/errors.ts';
 import type { Artifact, PackageFacts } from '../protocol/facts.ts';
 import type { Preprocess } from '../protocol/request.ts';
-import { openEngine } from '../runtimes/onnxruntime.ts';
 import { verifyArtifact } from '../verify/verify-artifact.ts';
 import { fitBudgets } from './device-profiles.ts';
 import type { JobContext } from './job.ts';
+import { onnxPathOf, openModelEngine } from './model-engine.ts';
 import { zipFolder } from './zip-folder.ts';
 
 /** Inputs that each artifact is checked on: made up, and the user's own. */
@@ -63,7 +64,7 @@ export async function makePackages(request: PackagingRequest, context: JobContex
   const targets = request.targets.map(findTarget);
   await context.progress({ phase: 'opening the model', done: 0, total: targets.length });
   const model = await openModel(request.model);
-  const engine = await openEngine();
+  const engine = await openModelEngine();
   const scratch = await mkdtemp(join(tmpdir(), 'package-'));
   try {
     const inputs = request.coverageOnly
@@ -139,7 +140,7 @@ async function makeArtifact(target: ArtifactTarget, shared: Shared): Promise<Art
     await mkdir(folder, { recursive: true });
     const written = await target.write(model, folder, options, {
       engine: shared.engine,
-      source: request.model,
+      source: await onnxPathOf(request.model),
       scratch: shared.scratch,
       progress: (done, total, what) => context.progress({ phase: target.title, done, total, detail: what }),
     });

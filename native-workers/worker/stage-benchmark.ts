@@ -7,6 +7,7 @@ import type { ModelFile } from '../protocol/facts.ts';
 import { readManifest, readStageFacts } from '../report/facts-files.ts';
 import { feedsFromData } from './benchmark-feeds.ts';
 import type { Job } from './job.ts';
+import { onnxPathOf } from './model-engine.ts';
 
 export const stageBenchmark: Job<'stage-benchmark'> = async ({ run, file, request }, context) => {
   const manifest = await readManifest(run);
@@ -18,7 +19,10 @@ export const stageBenchmark: Job<'stage-benchmark'> = async ({ run, file, reques
   const data = request.evaluation ?? request.calibration;
   const facts = await runBenchmark(
     {
-      models: [{ name: 'source', path: manifest.source.path, label: 'original' }, modelToRun(run, optimize.model)],
+      models: [
+        { name: 'source', path: await onnxPathOf(manifest.source.path), label: 'original' },
+        modelToRun(run, optimize.model),
+      ],
       options: request.benchmark,
       seed: request.seed,
       feedsFor: data === undefined ? null : feedsFromData(data, request.preprocess),

@@ -1,13 +1,14 @@
 /** The evaluate stage of a run: fidelity to the original and accuracy, before against after, and the raw answers behind both. */
+
 import { basename, join } from 'node:path';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { judge } from '../metrics/evaluate.ts';
 import { type EvaluateFacts, evaluateFactsSchema, type Manifest } from '../protocol/facts.ts';
 import type { RunRequest } from '../protocol/request.ts';
 import { readManifest } from '../report/facts-files.ts';
-import { openEngine } from '../runtimes/onnxruntime.ts';
 import { type Evaluation, evaluateModels, type Note } from './evaluation.ts';
 import type { Job } from './job.ts';
+import { openModelEngine } from './model-engine.ts';
 
 /** Samples of the calibration data that outputs are compared on, where there is no other data. */
 const CALIBRATION_SAMPLES = 256;
@@ -19,7 +20,7 @@ export const stageEvaluate: Job<'stage-evaluate'> = async ({ run, file, request 
   const data = dataOf(request);
   const evaluation = await evaluateModels(
     {
-      engine: await openEngine(),
+      engine: await openModelEngine(),
       before: manifest.source.path,
       after,
       data: data.path,

@@ -2,6 +2,7 @@
  * The optimize stage of a run: applies the recipe, writes the model into the run folder, and proves on the real runtime that it
  * loads and that the kernels that the passes meant are there. What happened stands in its facts file, pass by pass.
  */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -21,11 +22,11 @@ import type { CalibrationData, ExpectedKernel } from '../passes/pass.ts';
 import { toHoneError } from '../protocol/errors.ts';
 import type { ModelFile, OptimizeFacts } from '../protocol/facts.ts';
 import type { RunRequest } from '../protocol/request.ts';
-import { openEngine } from '../runtimes/onnxruntime.ts';
 import { applyRecipe } from './apply-recipe.ts';
 import { modelOpener, typesOf } from './engine-models.ts';
 import { inspectModel } from './inspect.ts';
 import type { Job, JobContext } from './job.ts';
+import { openModelEngine } from './model-engine.ts';
 import { ModelTrial } from './model-trial.ts';
 
 /** Inputs made up for calibration when the user gave none. */
@@ -36,7 +37,7 @@ const CALIBRATION_SAMPLES = 256;
 export const stageOptimize: Job<'stage-optimize'> = async ({ run, file, request }, context) => {
   await context.progress({ phase: 'opening the model', done: 0, total: null });
   const source = await openModel(request.model);
-  const engine = await openEngine();
+  const engine = await openModelEngine();
   const scratch = await mkdtemp(join(tmpdir(), 'optimize-'));
   const calibration = await openCalibration(request, signatureOf(source), context);
   const trial = new ModelTrial(engine, scratch, request, context);

@@ -1,4 +1,5 @@
 /** Opens a TFLite file as an ONNX graph: Q/DQ pairs where it is quantized, NCHW where it convolves. */
+import { statSync } from 'node:fs';
 import { Model } from '../../graph/model.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import { readTfliteFile, type TfliteFile } from './file.ts';
@@ -38,6 +39,7 @@ export function readTflite(path: string): Model {
   const model = new Model(builder.graph, otherWidths ? OPSET_OF_OTHER_WIDTHS : OPSET, IR_VERSION);
   model.producerName = 'TFLite';
   model.docString = file.description;
+  model.source = { path, bytes: statSync(path).size, format: 'tflite' };
   return model;
 }
 

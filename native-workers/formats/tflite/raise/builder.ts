@@ -75,8 +75,14 @@ export class GraphBuilder {
     const tensor = this.tensor(index);
     const value = tensor.quantization !== null && isInteger(tensor.dtype) ? this.requantize(raw, tensor, layout) : raw;
     value.type = tensorType(tensor.quantization === null ? tensor.dtype : 'float32', dimsOf(tensor, layout));
-    if (value.name.startsWith('~')) value.name = this.unique(tensor.name);
+    if (value.name.startsWith('~')) value.name = this.unique(this.#hint(index));
     this.#forms.set(index, new Map([[layout, value]]));
+  }
+
+  /** The name of a tensor is kept for the graph's own output, which may be another value: its codes. */
+  #hint(index: number): string {
+    const { name } = this.tensor(index);
+    return this.file.outputs.includes(index) ? `${name}_value` : name;
   }
 
   /** A graph input: integer codes are dequantized at once. */
@@ -98,7 +104,7 @@ export class GraphBuilder {
     if (producer?.opType === 'DequantizeLinear' && isInteger(tensor.dtype)) value = producer.inputs[0] ?? value;
     if (value.isConstant || this.graph.inputs.includes(value) || this.graph.outputs.includes(value))
       value = this.op('Identity', [value]);
-    value.name = this.unique(tensor.name === value.name ? `${tensor.name}_output` : tensor.name);
+    value.name = this.unique(tensor.name);
     value.type = tensorType(tensor.dtype, dimsOf(tensor, 'file'));
     this.graph.outputs.push(value);
   }
