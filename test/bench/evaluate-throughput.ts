@@ -40,7 +40,7 @@ async function measure({ model, data, preprocess }: Case, task: string): Promise
   let result: unknown;
   if (task === 'decode') {
     const engine = await openEngine();
-    const signature = signatureOfFile(model, await engine.open(model));
+    const signature = await signatureOfFile(model, await engine.open(model));
     const dataset = await openDataset(data, signature, { model, ...(preprocess === undefined ? {} : { preprocess }) });
     for await (const batch of runnableBatches(dataset, signature)) samples += batch.samples.length;
   } else {

@@ -21,6 +21,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   bench: ['graph', 'protocol', 'lib', 'datasets', 'runtimes'],
   report: ['protocol', 'lib', 'bench', 'metrics'],
   worker: [
+    'artifacts',
     'protocol',
     'lib',
     'graph',

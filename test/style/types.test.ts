@@ -8,13 +8,17 @@ const files = sourceFiles(['native-workers', 'electron', 'renderer', 'assets', '
 
 function lines(pattern: RegExp): string[] {
   return files.flatMap((file) =>
-    file.text.split('\n').flatMap((line, index) => (pattern.test(line) ? [`${file.path}:${index + 1}: ${line.trim()}`] : [])),
+    file.text
+      .split('\n')
+      .flatMap((line, index) => (pattern.test(line) ? [`${file.path}:${index + 1}: ${line.trim()}`] : [])),
   );
 }
 
 describe('types', () => {
   it('has no any', () => {
-    expect(lines(/(:|<|\bas|,|\|)\s*any\b(?!['\w -]*[.'`])/).filter((line) => !/^\S+ (\/\/|\/?\*)/.test(line))).toEqual([]);
+    expect(lines(/(:|<|\bas|,|\|)\s*any\b(?!['\w -]*[.'`])/).filter((line) => !/^\S+ (\/\/|\/?\*)/.test(line))).toEqual(
+      [],
+    );
   });
 
   it('suppresses no check without a reason on the line', () => {
