@@ -2,8 +2,9 @@
 import { HoneError } from '../protocol/errors.ts';
 import { ort } from './ort.ts';
 import type { ArtifactTarget } from './target.ts';
+import { tflite } from './tflite.ts';
 
-export const TARGETS: readonly ArtifactTarget[] = [ort];
+export const TARGETS: readonly ArtifactTarget[] = [ort, tflite];
 
 /** Throws `invalid-options`. */
 export function findTarget(id: string): ArtifactTarget {

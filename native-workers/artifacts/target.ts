@@ -3,7 +3,9 @@
  * a target in this folder; a new one is that file, its test and a line in `registry.ts`.
  */
 import type { z } from 'zod';
+import type { DType } from '../graph/dtype.ts';
 import type { Model } from '../graph/model.ts';
+import type { Value } from '../graph/value.ts';
 import type { Engine, Feeds } from '../lib/engine.ts';
 import type { unsupportedNodeSchema } from '../protocol/facts.ts';
 
@@ -13,12 +15,23 @@ export interface Coverage {
   readonly unsupported: readonly z.infer<typeof unsupportedNodeSchema>[];
 }
 
+/** A copy of a model with numbers for all sizes, constants folded and the types of its values known. */
+export interface PreparedModel {
+  readonly model: Model;
+  /** null for what only running tells. */
+  typeOf(value: Value): { readonly dtype: DType; readonly shape: readonly number[] } | null;
+  /** The sizes that were chosen for dimensions that the model leaves open, by input: `[1, 64]`. */
+  readonly chosen: ReadonlyMap<string, readonly number[]>;
+}
+
 export interface TargetContext {
   readonly engine: Engine;
   /** Path of the model that `model` was read from, for engines that convert files. */
   readonly source: string;
   /** An empty folder that lives as long as the job. */
   readonly scratch: string;
+  /** The model for formats of fixed sizes; made once, when it is asked for. */
+  prepared(): Promise<PreparedModel>;
   progress(done: number, total: number, what: string): Promise<void>;
 }
 
@@ -68,7 +81,7 @@ export interface ArtifactTarget<Options extends object = object> {
   readonly defaults: Options;
   readonly schema: z.ZodType<Options>;
   /** What of the model the format can express, before anything is written. */
-  coverage(model: Model, options: Options): Coverage;
+  coverage(model: Model, options: Options, context: TargetContext): Coverage | Promise<Coverage>;
   /** Writes into `folder`, which exists and is empty. Throws `operator-unsupported` naming the first node that cannot be. */
   write(model: Model, folder: string, options: Options, context: TargetContext): Promise<WrittenArtifact>;
   /**

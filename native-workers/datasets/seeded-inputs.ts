@@ -80,6 +80,11 @@ function sampleOf(
   return { dtype: input.dtype, shape, data: toDType(values, input.dtype, `the input '${input.name}'`) };
 }
 
+/** Numbers for all dimensions of an input, the batch among them: what its samples are made with. */
+export function usualShape(input: InputTensor, dims: Readonly<Record<string, number>> = {}): number[] {
+  return input.shape.map((dim, axis) => dimOf(dim, axis, input, dims));
+}
+
 function dimOf(dim: Dim, axis: number, input: InputTensor, dims: Readonly<Record<string, number>>): number {
   if (typeof dim === 'number') return dim;
   const isPicture = input.shape.length === 4 && axis > 0 && DTYPES[input.dtype].kind === 'float';

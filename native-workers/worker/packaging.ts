@@ -9,7 +9,7 @@ import { basename, join } from 'node:path';
 import { modelCard } from '../artifacts/model-card.ts';
 import { findTarget } from '../artifacts/registry.ts';
 import { snippetsFor } from '../artifacts/snippets.ts';
-import type { ArtifactTarget, Coverage, WrittenArtifact } from '../artifacts/target.ts';
+import type { ArtifactTarget, Coverage, PreparedModel, TargetContext, WrittenArtifact } from '../artifacts/target.ts';
 import { runnableBatches } from '../datasets/batching.ts';
 import { openDataset } from '../datasets/open-dataset.ts';
 import { seededInputs } from '../datasets/seeded-inputs.ts';
@@ -26,6 +26,7 @@ import { verifyArtifact } from '../verify/verify-artifact.ts';
 import { fitBudgets } from './device-profiles.ts';
 import type { JobContext } from './job.ts';
 import { onnxPathOf, openModelEngine } from './model-engine.ts';
+import { prepareModel } from './prepare-model.ts';
 import { zipFolder } from './zip-folder.ts';
 
 /** Inputs that each artifact is checked on: made up, and the user's own. */
@@ -57,6 +58,7 @@ interface Shared {
   readonly labels: readonly string[] | null;
   readonly preprocess: Preprocess | null;
   readonly scratch: string;
+  readonly prepared: () => Promise<PreparedModel>;
   readonly context: JobContext;
 }
 
@@ -72,7 +74,12 @@ export async function makePackages(request: PackagingRequest, context: JobContex
       : await checkInputs(request, model);
     const { sha256, bytes } = await hashFiles([request.model]);
     const { feeds, ...known } = inputs;
+    let prepared: Promise<PreparedModel> | null = null;
     const shared: Shared = {
+      prepared: () => {
+        prepared ??= prepareModel(model, engine, scratch);
+        return prepared;
+      },
       request,
       engine,
       model,
@@ -131,19 +138,21 @@ async function makeArtifact(target: ArtifactTarget, shared: Shared): Promise<Art
   });
   try {
     const options = completeOptions(target, request.options[target.id]);
-    coverage = target.coverage(model, options);
+    const targetContext: TargetContext = {
+      engine: shared.engine,
+      source: await onnxPathOf(request.model),
+      scratch: shared.scratch,
+      prepared: shared.prepared,
+      progress: (done, total, what) => context.progress({ phase: target.title, done, total, detail: what }),
+    };
+    coverage = await target.coverage(model, options, targetContext);
     if (request.coverageOnly || coverage.unsupported.length > 0) {
       return row({ status: coverage.unsupported.length > 0 ? 'unsupported' : 'made' });
     }
     const folder = join(request.out, target.id);
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
-    const written = await target.write(model, folder, options, {
-      engine: shared.engine,
-      source: await onnxPathOf(request.model),
-      scratch: shared.scratch,
-      progress: (done, total, what) => context.progress({ phase: target.title, done, total, detail: what }),
-    });
+    const written = await target.write(model, folder, options, targetContext);
     return await finish(target, folder, written, row, shared);
   } catch (thrown) {
     const error = toHoneError(thrown);

@@ -1,9 +1,11 @@
 /** Writes FlatBuffer tables from plain objects, by the schema that `schema.ts` holds as data. */
-import { Builder, type Offset } from 'flatbuffers';
+import type { Builder, Offset } from 'flatbuffers';
 import { ENUMS, type Field, fieldsOf, UNIONS } from './schema.ts';
 
 /** A table as an object of its fields; a union's value names its member. */
-export type TableValue = Readonly<Record<string, FieldValue | undefined>>;
+export interface TableValue {
+  readonly [field: string]: FieldValue | undefined;
+}
 export type FieldValue =
   | number
   | bigint
@@ -79,8 +81,9 @@ export function addTable(builder: Builder, table: string, value: TableValue): Of
   return builder.endObject();
 }
 
-/** Content that a table points to: strings, vectors, tables. null for scalars, which stand in the table. */
+/** Content that a table points to: strings, vectors (or the offset of one made before), tables. null for scalars. */
 function addReferred(builder: Builder, field: Field, content: FieldValue): Offset | null {
+  if (typeof content === 'number' && field.type.startsWith('[')) return content;
   if (content instanceof UnionValue) return addTable(builder, content.member, content.value);
   if (typeof content === 'string') return builder.createString(content);
   if (content instanceof Uint8Array) return addBytes(builder, content);
@@ -90,11 +93,9 @@ function addReferred(builder: Builder, field: Field, content: FieldValue): Offse
 }
 
 function addBytes(builder: Builder, bytes: Uint8Array): Offset {
-  builder.startVector(1, bytes.length, DATA_ALIGNMENT);
-  builder.space -= bytes.length;
-  builder.bb.setPosition(builder.space);
-  builder.bb.bytes().set(bytes, builder.space);
-  return builder.endVector();
+  // Padding for the alignment goes in first; the vector needs none after that.
+  builder.prep(DATA_ALIGNMENT, bytes.length);
+  return builder.createByteVector(bytes);
 }
 
 function addVector(builder: Builder, type: string, content: readonly unknown[]): Offset {

@@ -4,7 +4,7 @@
  */
 import type { DType } from '../../graph/dtype.ts';
 import type { Tensor } from '../../graph/tensor.ts';
-import type { BuiltinOperator } from './schema.ts';
+import { type BuiltinOperator, UNIONS } from './schema.ts';
 
 /** real = scale * (stored - zeroPoint); one pair, or one for each index of `axis`. */
 export interface Quantization {
@@ -102,7 +102,8 @@ export function optionTable(code: BuiltinOperator): string | null {
   const known = OPTION_TABLES[code];
   if (known !== undefined) return known;
   const words = code.split('_').map((word) => word.charAt(0) + word.slice(1).toLowerCase());
-  return `${words.join('')}Options`;
+  const table = `${words.join('')}Options`;
+  return UNIONS['BuiltinOptions']?.includes(table) || UNIONS['BuiltinOptions2']?.includes(table) ? table : null;
 }
 
 /** The operators that read each tensor. */

@@ -103,3 +103,6 @@ export function dtypeOfTensorType(code: number): DType | null {
 export function tensorTypeOf(dtype: DType): number | null {
   return BY_DTYPE.get(dtype) ?? null;
 }
+
+/** `tensorTypeOf` as a table. */
+export const DTYPE_CODES: Readonly<Partial<Record<DType, number>>> = Object.fromEntries(BY_DTYPE);

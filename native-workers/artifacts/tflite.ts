@@ -1,0 +1,81 @@
+/**
+ * TFLite for Android, iOS and boards. The graph keeps the names and layouts of its inputs and outputs; inside, channels stand
+ * last where that saves transposes. No custom and no Flex operators are written: they would need a runtime that has them.
+ */
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { type Conversion, convert, refusalError } from '../formats/tflite/convert.ts';
+import type { TflValue } from '../formats/tflite/ir.ts';
+import { writeTflite } from '../formats/tflite/write.ts';
+import type { Model } from '../graph/model.ts';
+import type { ArtifactTarget, SignatureValue, TargetContext } from './target.ts';
+
+export interface TfliteOptions {
+  /** `float32`: as the model is. `float16`: weights in half the bytes. `dynamic`: weights in 8 bits, activations at run time. */
+  readonly precision: 'float32' | 'float16' | 'dynamic';
+}
+
+export const TFLITE_DEFAULTS: TfliteOptions = { precision: 'float32' };
+
+const schema = z.strictObject({
+  precision: z
+    .enum(['float32', 'float16', 'dynamic'])
+    .describe(
+      'float32: weights as they are; float16: half the bytes; dynamic: 8 bits, activations quantized at run time.',
+    ),
+});
+
+export const tflite: ArtifactTarget<TfliteOptions> = {
+  id: 'tflite',
+  title: 'TensorFlow Lite',
+  defaults: TFLITE_DEFAULTS,
+  schema,
+  tolerance: { float: 1e-4, steps: 3 },
+  runtimeModule: 'runtimes/litert-artifact.ts',
+
+  async coverage(model, options, context) {
+    const { nodes, refused } = await conversionOf(model, options, context);
+    return { nodes, supported: nodes - refused.length, unsupported: refused.map((each) => ({ ...each })) };
+  },
+
+  async write(model, folder, options, context) {
+    const { graph, refused } = await conversionOf(model, options, context);
+    if (graph === null) throw refusalError(refused);
+    const main = `${basename(context.source)
+      .replace(/\.[^.]+$/, '')
+      .replace(/[^\w.-]+/g, '_')}.tflite`;
+    const { minRuntime } = writeTflite(graph, join(folder, main));
+    const { chosen } = await context.prepared();
+    return {
+      path: main,
+      files: [main],
+      requires: { 'TensorFlow Lite': minRuntime },
+      notes: [...chosen].map(
+        ([name, shape]) => `Sizes that the model leaves open were fixed: ${name} is [${shape.join(', ')}].`,
+      ),
+      signature: { inputs: graph.inputs.map(signatureValue), outputs: graph.outputs.map(signatureValue) },
+    };
+  },
+};
+
+/** Coverage and writing need the same conversion, one after the other. */
+const conversions = new WeakMap<Model, { readonly options: string; readonly conversion: Conversion }>();
+
+async function conversionOf(model: Model, options: TfliteOptions, context: TargetContext): Promise<Conversion> {
+  const key = JSON.stringify(options);
+  const known = conversions.get(model);
+  if (known?.options === key) return known.conversion;
+  const prepared = await context.prepared();
+  const conversion = convert(prepared.model, prepared.typeOf);
+  conversions.set(model, { options: key, conversion });
+  return conversion;
+}
+
+function signatureValue({ source, name, tensor }: TflValue): SignatureValue {
+  return {
+    source,
+    name,
+    dtype: tensor.dtype,
+    shape: tensor.signature?.map((dim) => (dim < 0 ? null : dim)) ?? tensor.shape,
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * An ONNX graph as a TFLite graph: each node through its lowering, then the layout, then what can be simplified. The graph must
+ * be prepared: static shapes, constants folded.
+ */
+
+import type { DType } from '../../graph/dtype.ts';
+import type { Graph } from '../../graph/graph.ts';
+import type { Model } from '../../graph/model.ts';
+import { topologicalOrder } from '../../graph/traversal.ts';
+import type { Value } from '../../graph/value.ts';
+import { HoneError } from '../../protocol/errors.ts';
+import type { TflGraph, TflTensor, TflValue } from './ir.ts';
+import { assignLayout } from './layout.ts';
+import { internalType, Lowering, Refusal, type StaticType } from './lower/lowering.ts';
+import { findLowering } from './lower/registry.ts';
+import { planQuantization } from './plan-quantization.ts';
+import { simplify } from './simplify.ts';
+
+export interface Refused {
+  readonly node: string;
+  readonly type: string;
+  readonly reason: string;
+}
+
+export interface Conversion {
+  /** null when something was refused. */
+  readonly graph: TflGraph | null;
+  readonly nodes: number;
+  readonly refused: readonly Refused[];
+}
+
+/** `typeOf`: dtype and shape in numbers, or null where the shape is not known before running. */
+export function convert(model: Model, typeOf: (value: Value) => StaticType | null): Conversion {
+  const { graph } = model;
+  const lowering = new Lowering(typeOf, planQuantization(graph), model.opset);
+  const refused: Refused[] = [];
+  const refuse = (node: string, type: string, thrown: unknown): void => {
+    if (!(thrown instanceof Refusal)) throw thrown;
+    refused.push({ node, type, reason: thrown.message });
+  };
+  const inputs: TflValue[] = [];
+  for (const value of graph.inputs) {
+    if (value.isConstant) continue;
+    try {
+      inputs.push(graphInput(value, lowering));
+    } catch (thrown) {
+      refuse(value.name, 'input', thrown);
+    }
+  }
+  const nodes = topologicalOrder(graph);
+  for (const node of nodes) {
+    lowering.begin(node);
+    try {
+      const lower = findLowering(node);
+      if (lower === null) throw new Refusal('TFLite has no such operator, and Hone has no decomposition of it');
+      lower(node, lowering);
+    } catch (thrown) {
+      refuse(node.label, node.domain === '' ? node.opType : `${node.domain}:${node.opType}`, thrown);
+    }
+  }
+  if (refused.length > 0) return { graph: null, nodes: nodes.length, refused: rootCauses(refused) };
+  try {
+    const made = finish(graph, lowering, inputs);
+    return { graph: made, nodes: nodes.length, refused };
+  } catch (thrown) {
+    refuse('', 'output', thrown);
+    return { graph: null, nodes: nodes.length, refused };
+  }
+}
+
+/** Without those that only lack an input because another node was refused. */
+function rootCauses(refused: readonly Refused[]): Refused[] {
+  const roots = refused.filter(({ reason }) => !reason.endsWith('is made by an operator that is not converted'));
+  return roots.length > 0 ? roots : [...refused];
+}
+
+/** An input keeps the type that the source gives it; inside, it is cast. */
+function graphInput(value: Value, lowering: Lowering): TflValue {
+  const { dtype, shape } = lowering.type(value);
+  if (shape.includes(0)) throw new Refusal('the input is empty, and LiteRT loads no empty tensors');
+  const outside = interfaceType(dtype);
+  const tensor: TflTensor = {
+    name: value.name,
+    shape,
+    dtype: outside,
+    constant: null,
+    quantization: null,
+    signature: null,
+  };
+  lowering.define(value, lowering.cast(tensor, internalType(dtype)));
+  return { source: value.name, name: value.name, tensor };
+}
+
+function interfaceType(dtype: DType): DType {
+  if (dtype === 'float64') return 'float32';
+  if (dtype === 'bfloat16' || dtype.startsWith('float8') || dtype === 'uint64')
+    throw new Refusal(`values of type ${dtype}`);
+  return dtype;
+}
+
+function finish(graph: Graph, lowering: Lowering, inputs: readonly TflValue[]): TflGraph {
+  const outputs = graph.outputs.map((value) => graphOutput(value, lowering));
+  const made: TflGraph = { inputs: [...inputs], outputs, operators: lowering.operators };
+  simplify(made);
+  assignLayout(made);
+  simplify(made);
+  giveNames(made);
+  return made;
+}
+
+function graphOutput(value: Value, lowering: Lowering): TflValue {
+  const quantized = lowering.findQuantized(value);
+  const { dtype } = lowering.type(value);
+  let tensor =
+    quantized !== null && dtype !== 'float32' ? quantized : lowering.cast(lowering.tensor(value), interfaceType(dtype));
+  const isOwn = lowering.operators.some(({ outputs }) => outputs.includes(tensor));
+  // An output that is an input, a constant or another output as well gets an operator of its own.
+  if (!isOwn || lowering.taken.has(tensor)) {
+    const shape = lowering.int32([...tensor.shape]);
+    tensor = lowering.emit(
+      'RESHAPE',
+      [tensor, shape],
+      { shape: tensor.shape, dtype: tensor.dtype, quantization: tensor.quantization },
+      { new_shape: tensor.shape },
+    );
+  }
+  lowering.taken.add(tensor);
+  tensor.name = value.name;
+  return { source: value.name, name: value.name, tensor };
+}
+
+/** Names are unique and of plain characters; what a name was is told by the signature. */
+function giveNames({ inputs, outputs, operators }: TflGraph): void {
+  const used = new Set<string>();
+  const done = new Set<TflTensor>();
+  const name = (tensor: TflTensor, hint: string): void => {
+    if (done.has(tensor)) return;
+    done.add(tensor);
+    const plain = (tensor.name || hint).replace(/[^\w./:;-]+/g, '_');
+    let unique = plain;
+    for (let number = 1; used.has(unique); number++) unique = `${plain}_${number}`;
+    used.add(unique);
+    tensor.name = unique;
+  };
+  for (const value of [...inputs, ...outputs]) {
+    name(value.tensor, 'value');
+    value.name = value.tensor.name;
+  }
+  for (const { outputs: made, source, code } of operators) for (const tensor of made) name(tensor, `${source}/${code}`);
+  for (const { inputs: read, source } of operators)
+    for (const tensor of read) if (tensor !== null) name(tensor, `${source}/constant`);
+}
+
+/** The first refusal as an error, for writers that were asked to go on all the same. */
+export function refusalError(refused: readonly Refused[]): HoneError {
+  const [first] = refused;
+  const more = refused.length > 1 ? ` There are ${refused.length - 1} more.` : '';
+  return new HoneError(
+    'operator-unsupported',
+    `TFLite cannot express ${first?.type ?? ''} ${first?.node ?? ''}: ${first?.reason ?? ''}.${more}`,
+    {
+      where: { node: first?.node ?? '' },
+    },
+  );
+}

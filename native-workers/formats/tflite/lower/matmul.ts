@@ -1,0 +1,191 @@
+/** Matrix products: FULLY_CONNECTED where the second operand is a constant matrix, BATCH_MATMUL otherwise. */
+import type { Node } from '../../../graph/node.ts';
+import type { TflTensor } from '../ir.ts';
+import { biasTensor, scaledConstant, weightsOf } from '../weights.ts';
+import { type Lowering, Refusal } from './lowering.ts';
+import type { Lower } from './registry.ts';
+
+export const MATMUL_LOWERINGS: Readonly<Record<string, Lower>> = {
+  Gemm: gemm,
+  MatMul: matmul,
+  Einsum: einsum,
+};
+
+/** x [N, in], weights [out, in]. */
+function fullyConnected(
+  lowering: Lowering,
+  x: TflTensor,
+  weights: TflTensor,
+  bias: TflTensor,
+  output: ReturnType<Lowering['resultType']>,
+): TflTensor {
+  return lowering.emit('FULLY_CONNECTED', [x, weights, bias], output, {
+    fused_activation_function: 0,
+    weights_format: 0,
+    keep_num_dims: output.shape.length > 2,
+  });
+}
+
+function gemm(node: Node, lowering: Lowering): void {
+  let a = lowering.read(node, 0);
+  const alpha = node.float('alpha', 1);
+  const beta = node.float('beta', 1);
+  const isTransposed = node.int('transB', 0) === 1;
+  if (a.dtype !== 'float32' && a.quantization === null) throw new Refusal('a product of integers');
+  if (node.int('transA', 0) === 1) a = lowering.transpose(a, [1, 0]);
+  const weights = weightsOf(node, 1, lowering);
+  const output = lowering.resultType(node);
+  const columns = output.shape[1] ?? 1;
+  const b = isTransposed ? weights.tensor : weights.permuted([1, 0]);
+  if (a.quantization !== null) {
+    if (alpha !== 1 || beta !== 1) throw new Refusal('a quantized product with a factor');
+    lowering.result(node, fullyConnected(lowering, a, b, biasTensor(node, 2, columns, a, weights, lowering), output));
+    return;
+  }
+  const scaled = scaledConstant(b, alpha);
+  const product = scaled ?? b;
+  const c = lowering.optional(node, 2) === null ? null : lowering.read(node, 2);
+  const isRow =
+    c === null ||
+    (c.constant !== null &&
+      [columns].join() === c.shape.filter((dim, axis) => dim !== 1 || axis === c.shape.length - 1).join());
+  const scaledBias = c === null ? null : scaledConstant(c, beta);
+  const zero = lowering.constant('float32', new Float32Array(columns), [columns]);
+  const fused = isRow && (c === null || scaledBias !== null) && (scaled !== null || alpha === 1);
+  const bias = fused && scaledBias !== null ? lowering.reshape(scaledBias, [columns]) : zero;
+  let y = fullyConnected(lowering, a, product, bias, output);
+  if (fused) {
+    lowering.result(node, y);
+    return;
+  }
+  if (scaled === null && alpha !== 1) y = lowering.mul(y, alpha);
+  if (c !== null) y = lowering.add(y, beta === 1 ? c : lowering.mul(c, beta));
+  lowering.result(node, y);
+}
+
+function matmul(node: Node, lowering: Lowering): void {
+  const a = lowering.read(node, 0);
+  const weights = weightsOf(node, 1, lowering);
+  const b = weights.tensor;
+  const output = lowering.resultType(node);
+  if (a.dtype !== 'float32' && a.quantization === null) {
+    integerMatmul(node, lowering, a, b);
+    return;
+  }
+  if (b.constant !== null && b.shape.length === 2 && a.shape.length >= 2) {
+    const columns = b.shape[1] ?? 1;
+    const bias = biasTensor(node, 2, columns, a, weights, lowering);
+    lowering.result(node, fullyConnected(lowering, a, weights.permuted([1, 0]), bias, output));
+    return;
+  }
+  if (b.quantization !== null && b.quantization.scales.length > 1)
+    throw new Refusal('a stack of matrices with scales per channel');
+  const left = a.shape.length === 1 ? lowering.reshape(a, [1, a.shape[0] ?? 1]) : a;
+  const right = b.shape.length === 1 ? lowering.reshape(b, [b.shape[0] ?? 1, 1]) : b;
+  const y = lowering.matmul(left, right);
+  if (output.quantization !== undefined) y.quantization = output.quantization;
+  lowering.result(node, lowering.reshape(y, output.shape));
+}
+
+/** BATCH_MATMUL has no plain integers: float32 is exact for sums below 2^24, which is what these are in practice. */
+function integerMatmul(node: Node, lowering: Lowering, a: TflTensor, b: TflTensor): void {
+  const y = lowering.matmul(lowering.cast(a, 'float32'), lowering.cast(b, 'float32'));
+  lowering.result(node, lowering.cast(lowering.reshape(y, lowering.resultType(node).shape), a.dtype));
+}
+
+/**
+ * Einsum of one or two operands without repeated letters in one: letters in both that are kept are batch, those that are
+ * summed are contracted, the rest are rows and columns.
+ */
+function einsum(node: Node, lowering: Lowering): void {
+  const equation = node.string('equation', '').replace(/\s/g, '');
+  if (equation.includes('.')) throw new Refusal('an ellipsis in the equation');
+  const [left = '', explicit] = equation.split('->');
+  const operands = left.split(',');
+  const out = explicit ?? implicitOutput(left.replaceAll(',', ''));
+  if (operands.some((letters) => new Set(letters).size !== letters.length))
+    throw new Refusal('a repeated letter in one operand');
+  const tensors = operands.map((_, index) => lowering.read(node, index));
+  const [a = '', b] = operands;
+  const [x] = tensors;
+  if (x === undefined) throw new Refusal('no operand');
+  if (b === undefined) {
+    const summed = [...a].flatMap((letter, axis) => (out.includes(letter) ? [] : [axis]));
+    const kept = [...a].filter((letter) => out.includes(letter));
+    const reduced = lowering.reshape(
+      lowering.reduce('SUM', x, summed),
+      x.shape.filter((_, axis) => !summed.includes(axis)),
+    );
+    lowering.result(
+      node,
+      lowering.transpose(
+        reduced,
+        [...out].map((letter) => kept.indexOf(letter)),
+      ),
+    );
+    return;
+  }
+  if (operands.length > 2) throw new Refusal('more than two operands');
+  lowering.result(node, contract(lowering, [x, tensors[1] as TflTensor], [a, b], out));
+}
+
+function implicitOutput(letters: string): string {
+  return [...new Set(letters)]
+    .filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter))
+    .sort()
+    .join('');
+}
+
+function contract(
+  lowering: Lowering,
+  tensors: readonly [TflTensor, TflTensor],
+  [a, b]: readonly [string, string],
+  out: string,
+): TflTensor {
+  const [x, y] = [dropAlone(lowering, tensors[0], a, b + out), dropAlone(lowering, tensors[1], b, a + out)];
+  const sizes = new Map<string, number>();
+  for (const { tensor, letters } of [x, y]) {
+    for (const [axis, letter] of [...letters].entries()) sizes.set(letter, tensor.shape[axis] ?? 1);
+  }
+  const shared = [...x.letters].filter((letter) => y.letters.includes(letter));
+  const batch = shared.filter((letter) => out.includes(letter));
+  const summed = shared.filter((letter) => !out.includes(letter));
+  const rows = [...x.letters].filter((letter) => !y.letters.includes(letter));
+  const columns = [...y.letters].filter((letter) => !x.letters.includes(letter));
+  const size = (letters: readonly string[]): number =>
+    letters.reduce((all, letter) => all * (sizes.get(letter) ?? 1), 1);
+  const arranged = (part: { tensor: TflTensor; letters: string }, order: string[], shape: number[]): TflTensor =>
+    lowering.reshape(
+      lowering.transpose(
+        part.tensor,
+        order.map((letter) => part.letters.indexOf(letter)),
+      ),
+      shape,
+    );
+  const left = arranged(x, [...batch, ...rows, ...summed], [size(batch), size(rows), size(summed)]);
+  const right = arranged(y, [...batch, ...summed, ...columns], [size(batch), size(summed), size(columns)]);
+  const product = lowering.matmul(left, right);
+  const order = [...batch, ...rows, ...columns];
+  const full = lowering.reshape(
+    product,
+    order.map((letter) => sizes.get(letter) ?? 1),
+  );
+  return lowering.transpose(
+    full,
+    [...out].map((letter) => order.indexOf(letter)),
+  );
+}
+
+/** Sums over the letters that stand in this operand alone. */
+function dropAlone(
+  lowering: Lowering,
+  tensor: TflTensor,
+  letters: string,
+  others: string,
+): { tensor: TflTensor; letters: string } {
+  const alone = [...letters].flatMap((letter, axis) => (others.includes(letter) ? [] : [axis]));
+  if (alone.length === 0) return { tensor, letters };
+  const kept = [...letters].filter((letter) => others.includes(letter)).join('');
+  const shape = tensor.shape.filter((_, axis) => !alone.includes(axis));
+  return { tensor: lowering.reshape(lowering.reduce('SUM', tensor, alone), shape), letters: kept };
+}

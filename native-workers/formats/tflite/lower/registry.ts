@@ -1,0 +1,29 @@
+/** Every operator that has a lowering, by name; operators of other domains as `domain:name`. A new family: its file and its line. */
+import type { Node } from '../../../graph/node.ts';
+import { ACTIVATION_LOWERINGS } from './activation.ts';
+import { CONVOLUTION_LOWERINGS } from './convolution.ts';
+import { ELEMENTWISE_LOWERINGS } from './elementwise.ts';
+import type { Lowering } from './lowering.ts';
+import { MATMUL_LOWERINGS } from './matmul.ts';
+import { POOLING_LOWERINGS } from './pooling.ts';
+import { REDUCTION_LOWERINGS } from './reduction.ts';
+import { SHAPE_LOWERINGS } from './shape.ts';
+
+/** Adds the operators that compute a node's outputs. Throws `Refusal` for what TFLite cannot express. */
+export type Lower = (node: Node, lowering: Lowering) => void;
+
+const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
+  Object.entries({
+    ...ACTIVATION_LOWERINGS,
+    ...CONVOLUTION_LOWERINGS,
+    ...ELEMENTWISE_LOWERINGS,
+    ...MATMUL_LOWERINGS,
+    ...POOLING_LOWERINGS,
+    ...REDUCTION_LOWERINGS,
+    ...SHAPE_LOWERINGS,
+  }),
+);
+
+export function findLowering(node: Node): Lower | null {
+  return LOWERINGS.get(node.domain === '' ? node.opType : `${node.domain}:${node.opType}`) ?? null;
+}

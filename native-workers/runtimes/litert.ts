@@ -1,0 +1,332 @@
+/**
+ * LiteRT in plain Node. The npm package documents browsers only: its wrapper wants a page and takes few element types. The
+ * wasm module under it runs in Node as it is, once its loader is a CommonJS file, so a copy of it stands in a folder of its own.
+ *
+ * The raw functions are those that the package's own wrapper calls. A model that the runtime cannot run may end the process
+ * or give garbage with no more than an ERROR line in the log: run it in a process of its own and look at the log.
+ */
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { type DType, elementCount } from '../graph/dtype.ts';
+import { tensorFromBytes, tensorFromHost, tensorFromNumbers, toHostTensor, toNumbers } from '../graph/tensor-values.ts';
+import type { HostTensor } from '../lib/engine.ts';
+import { HoneError } from '../protocol/errors.ts';
+
+/** Names of the wasm builds: the plain one, and the one with threads. */
+const BUILDS = { plain: 'litert_wasm_internal', threads: 'litert_wasm_threaded_internal' } as const;
+export type LiteRtBuild = keyof typeof BUILDS;
+
+interface WasmObject {
+  delete(): void;
+}
+
+interface WasmVector<Element> {
+  size(): number;
+  get(index: number): Element;
+}
+
+interface WritableVector extends WasmVector<number>, WasmObject {
+  push_back(value: number): void;
+}
+
+interface WasmLayout extends WasmObject {
+  dimensions(): WasmVector<number>;
+}
+
+interface TensorInfo extends WasmObject {
+  elementType(): { readonly value: number };
+  layout(): WasmLayout;
+}
+
+interface WasmTensor extends WasmObject {
+  tensorType(): TensorInfo;
+  lock(mode: unknown): number;
+  unlock(): void;
+  packedSize(): number;
+}
+
+interface WasmSignature {
+  inputNames(): WasmVector<string>;
+  outputNames(): WasmVector<string>;
+}
+
+interface WasmModel extends WasmObject {
+  getSignature(index: number): WasmSignature;
+  getInputTensorType(signature: number, index: number): TensorInfo;
+  getOutputTensorType(signature: number, index: number): TensorInfo;
+}
+
+interface CompiledModel extends WasmObject {
+  run(signature: number, inputs: readonly WasmTensor[]): Promise<readonly WasmTensor[]> | readonly WasmTensor[];
+  isFullyAccelerated?(): boolean;
+}
+
+/** The part of the wasm module that is used here. */
+interface LiteRtModule {
+  readonly HEAPU8: Uint8Array;
+  _malloc(bytes: number): number;
+  _free(at: number): void;
+  setupLogging(): void;
+  readonly VectorInt32: new () => WritableVector;
+  readonly LiteRtEnvironment: { create(options: null): WasmObject };
+  readonly LiteRtLayout: { create(dimensions: WritableVector): WasmLayout };
+  readonly LiteRtRankedTensorType: { create(element: { readonly value: number }, layout: WasmLayout): TensorInfo };
+  readonly LiteRtTensorBufferType: { readonly HOST_MEMORY: unknown };
+  readonly LiteRtTensorBufferLockMode: { readonly READ: unknown; readonly WRITE: unknown };
+  readonly LiteRtTensorBuffer: {
+    createManaged(environment: WasmObject, kind: unknown, type: TensorInfo, bytes: number): WasmTensor;
+  };
+  loadModel(environment: WasmObject, at: number, bytes: number): WasmModel;
+  compileModel(environment: WasmObject, model: WasmModel, options: object): Promise<CompiledModel> | CompiledModel;
+}
+
+/** Codes of `LiteRtElementType`, which are not those of the file. Source: litert/c/litert_model_types.h. */
+const ELEMENT_TYPES: ReadonlyMap<number, DType> = new Map([
+  [1, 'float32'],
+  [2, 'int32'],
+  [3, 'uint8'],
+  [4, 'int64'],
+  [6, 'bool'],
+  [7, 'int16'],
+  [9, 'int8'],
+  [10, 'float16'],
+  [11, 'float64'],
+  [13, 'uint64'],
+  [16, 'uint32'],
+  [17, 'uint16'],
+  [18, 'int4'],
+]);
+
+export interface LiteRtOptions {
+  readonly build?: LiteRtBuild;
+  readonly threads?: number;
+  /** Gets each line that the runtime prints. */
+  readonly log?: (line: string) => void;
+}
+
+export class LiteRt {
+  readonly version: string;
+  readonly #module: LiteRtModule;
+  readonly #environment: WasmObject;
+  readonly #threads: number;
+  readonly #lines: string[];
+
+  private constructor(module: LiteRtModule, version: string, threads: number, lines: string[]) {
+    this.#module = module;
+    this.version = version;
+    this.#threads = threads;
+    this.#lines = lines;
+    module.setupLogging();
+    this.#environment = module.LiteRtEnvironment.create(null);
+  }
+
+  /** Loads the wasm module, once for each instance: one that aborted is of no use any more. Throws `runtime-missing`. */
+  static async create(options: LiteRtOptions = {}): Promise<LiteRt> {
+    const { build = 'plain', threads = 1, log } = options;
+    const lines: string[] = [];
+    const print = (line: unknown): void => {
+      lines.push(String(line));
+      log?.(String(line));
+    };
+    const { loader, version } = prepareFiles(BUILDS[build]);
+    // The loader looks for the global object of a page or of a worker.
+    const globals = globalThis as { self?: unknown };
+    globals.self ??= globalThis;
+    const factory = createRequire(loader)(loader) as (options: object) => Promise<LiteRtModule>;
+    return new LiteRt(await factory({ print, printErr: print }), version, threads, lines);
+  }
+
+  get name(): string {
+    return `LiteRT ${this.version} (wasm)`;
+  }
+
+  /** Opens a TFLite file that was read into memory. Throws `runtime-rejected-model` with the last line of the log. */
+  async open(bytes: Uint8Array): Promise<LiteRtSession> {
+    const module = this.#module;
+    const at = module._malloc(bytes.length);
+    module.HEAPU8.set(bytes, at);
+    try {
+      const model = module.loadModel(this.#environment, at, bytes.length);
+      const compiled = await module.compileModel(this.#environment, model, {
+        accelerator: 'wasm',
+        environment: { liteRtEnvironment: this.#environment },
+        cpuOptions: { numThreads: this.#threads },
+        gpuOptions: {},
+        webNNOptions: {},
+      });
+      return new LiteRtSession(module, this.#environment, model, compiled, at);
+    } catch (thrown) {
+      module._free(at);
+      throw new HoneError('runtime-rejected-model', `LiteRT does not load it: ${this.#explain(thrown)}`);
+    }
+  }
+
+  #explain(thrown: unknown): string {
+    const logged = this.#lines.filter((line) => /ERROR/.test(line)).slice(-2);
+    return [...logged, thrown instanceof Error ? thrown.message : String(thrown)].join(' ');
+  }
+}
+
+export interface LiteRtValue {
+  /** In the model's signature. */
+  readonly name: string;
+  readonly dtype: DType;
+  /** -1 where the model leaves a size open. */
+  readonly shape: readonly number[];
+}
+
+export class LiteRtSession {
+  readonly inputs: readonly LiteRtValue[];
+  readonly outputs: readonly LiteRtValue[];
+  readonly #module: LiteRtModule;
+  readonly #environment: WasmObject;
+  readonly #model: WasmModel;
+  readonly #compiled: CompiledModel;
+  readonly #at: number;
+
+  constructor(module: LiteRtModule, environment: WasmObject, model: WasmModel, compiled: CompiledModel, at: number) {
+    this.#module = module;
+    this.#environment = environment;
+    this.#model = model;
+    this.#compiled = compiled;
+    this.#at = at;
+    const signature = model.getSignature(0);
+    this.inputs = list(signature.inputNames()).map((name, index) =>
+      describeValue(name, model.getInputTensorType(0, index)),
+    );
+    this.outputs = list(signature.outputNames()).map((name, index) =>
+      describeValue(name, model.getOutputTensorType(0, index)),
+    );
+  }
+
+  /** Feeds by the signature's names, of any type and of the sizes of the model. Throws `data-mismatch`, `runtime-failed`. */
+  async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
+    const buffers: WasmTensor[] = [];
+    try {
+      for (const input of this.inputs) buffers.push(this.#write(input, feeds[input.name]));
+      const results = await this.#compiled.run(0, buffers);
+      return Object.fromEntries(
+        this.outputs.map((output, index) => [output.name, this.#read(output, results[index])] as const),
+      );
+    } catch (thrown) {
+      if (thrown instanceof HoneError) throw thrown;
+      throw new HoneError('runtime-failed', `LiteRT does not run it: ${thrown}`);
+    } finally {
+      for (const buffer of buffers) buffer.delete();
+    }
+  }
+
+  release(): void {
+    this.#compiled.delete();
+    this.#model.delete();
+    this.#module._free(this.#at);
+  }
+
+  #write(input: LiteRtValue, tensor: HostTensor | undefined): WasmTensor {
+    if (tensor === undefined) throw new HoneError('data-mismatch', `The input '${input.name}' has no data.`);
+    const fits =
+      tensor.shape.length === input.shape.length &&
+      input.shape.every((dim, axis) => dim < 0 || dim === tensor.shape[axis]);
+    if (!fits) {
+      throw new HoneError(
+        'data-mismatch',
+        `The input '${input.name}' takes [${input.shape.join(', ')}], and the data is [${tensor.shape.join(', ')}].`,
+      );
+    }
+    const source = tensorFromHost(tensor);
+    const converted =
+      source.dtype === input.dtype ? source : tensorFromNumbers(input.dtype, toNumbers(source), source.shape);
+    const bytes = converted.data.read();
+    const module = this.#module;
+    const type = this.#typeOf(input, tensor.shape);
+    const buffer = module.LiteRtTensorBuffer.createManaged(
+      this.#environment,
+      module.LiteRtTensorBufferType.HOST_MEMORY,
+      type,
+      bytes.length,
+    );
+    type.delete();
+    module.HEAPU8.set(bytes, buffer.lock(module.LiteRtTensorBufferLockMode.WRITE));
+    buffer.unlock();
+    return buffer;
+  }
+
+  #typeOf(input: LiteRtValue, shape: readonly number[]): TensorInfo {
+    const module = this.#module;
+    const dimensions = new module.VectorInt32();
+    for (const dim of shape) dimensions.push_back(dim);
+    const layout = module.LiteRtLayout.create(dimensions);
+    dimensions.delete();
+    const code = [...ELEMENT_TYPES].find(([, dtype]) => dtype === input.dtype)?.[0] ?? 0;
+    const type = module.LiteRtRankedTensorType.create({ value: code }, layout);
+    layout.delete();
+    return type;
+  }
+
+  #read(output: LiteRtValue, buffer: WasmTensor | undefined): HostTensor {
+    if (buffer === undefined) throw new HoneError('runtime-failed', `LiteRT gave no output '${output.name}'.`);
+    const { shape } = describeValue(output.name, buffer.tensorType());
+    const from = buffer.lock(this.#module.LiteRtTensorBufferLockMode.READ);
+    const bytes = this.#module.HEAPU8.slice(from, from + buffer.packedSize());
+    buffer.unlock();
+    buffer.delete();
+    elementCount(shape);
+    return toHostTensor(tensorFromBytes(output.dtype, shape, bytes));
+  }
+}
+
+function list<Element>(vector: WasmVector<Element>): Element[] {
+  return Array.from({ length: vector.size() }, (_, index) => vector.get(index));
+}
+
+function describeValue(name: string, type: TensorInfo): LiteRtValue {
+  const code = type.elementType().value;
+  const dtype = ELEMENT_TYPES.get(code);
+  const layout = type.layout();
+  const shape = list(layout.dimensions());
+  layout.delete();
+  type.delete();
+  if (dtype === undefined)
+    throw new HoneError('runtime-rejected-model', `LiteRT gives '${name}' a type of code ${code}, unknown to Hone.`);
+  return { name, dtype, shape };
+}
+
+/** Copies the wasm build to where Node takes its loader as CommonJS; the package says that all its files are modules. */
+function prepareFiles(build: string): { loader: string; version: string } {
+  const require = createRequire(import.meta.url);
+  let root: string;
+  try {
+    root = dirname(dirname(require.resolve('@litertjs/core')));
+  } catch (thrown) {
+    throw new HoneError('runtime-missing', 'The package @litertjs/core is not installed.', { cause: thrown });
+  }
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  const user = process.getuid?.() ?? 0;
+  const folder = join(tmpdir(), `hone-litert-${version}-${user}`, build);
+  const loader = join(folder, `${build}.js`);
+  if (existsSync(loader)) return { loader, version };
+  mkdirSync(dirname(folder), { recursive: true, mode: 0o700 });
+  const making = mkdtempSync(join(dirname(folder), 'making-'));
+  for (const file of [`${build}.js`, `${build}.wasm`])
+    copyFileSync(join(root, 'wasm', file), join(making, basename(file)));
+  writeFileSync(join(making, 'package.json'), '{"type":"commonjs"}');
+  try {
+    renameSync(making, folder);
+  } catch (thrown) {
+    // Another process was faster; its copy is as good.
+    rmSync(making, { recursive: true, force: true });
+    if (!existsSync(loader)) throw thrown;
+  }
+  return { loader, version };
+}
