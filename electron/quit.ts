@@ -9,10 +9,12 @@ export function quitInOrder(app: App, workspace: Pick<Workspace, 'activeRuns' | 
     event.preventDefault();
     if (state === 'closing' || !mayQuit(workspace.activeRuns().length)) return;
     state = 'closing';
-    void workspace.close().finally(() => {
+    const go = (): void => {
       state = 'closed';
       app.quit();
-    });
+    };
+    // What could not be ended in order ends with the app.
+    workspace.close().then(go, go);
   });
 }
 

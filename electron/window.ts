@@ -32,7 +32,8 @@ export function openWindow(): BrowserWindow {
   window.webContents.on('render-process-gone', (_event, { reason }) => {
     if (reason !== 'clean-exit') window.webContents.reload();
   });
-  void window.loadURL(STUDIO_URL);
+  // Rejects when the page is loaded again before it is there; what is really missing was found before there was a window.
+  window.loadURL(STUDIO_URL).catch(() => undefined);
   return window;
 }
 
