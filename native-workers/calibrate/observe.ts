@@ -24,8 +24,8 @@ export interface ObserveRequest {
   readonly model: Model;
   /** Float32 values of the top-level graph: activations, not initializers. */
   readonly values: readonly Value[];
-  /** Those of `values` whose mean and largest magnitude by channel are wanted, with the channel axis. */
-  readonly channels: ReadonlyMap<Value, number>;
+  /** Those of `values` whose mean and largest magnitude by channel are wanted, with the channel axis and the rank. */
+  readonly channels: ReadonlyMap<Value, { readonly axis: number; readonly rank: number }>;
   readonly batches: () => AsyncIterable<Feeds>;
   /** How many samples the batches hold together, for progress. */
   readonly samples: number;
@@ -46,6 +46,9 @@ export interface ChannelStatistics {
 export interface Observation extends TensorStatistics {
   /** By channel; null unless asked for. */
   readonly channels: ChannelStatistics | null;
+  /** Elements of the tensor in the largest batch, and the samples of that batch. */
+  readonly elements: number;
+  readonly rows: number;
   /** Batches in which the tensor held NaN or infinity; they are left out of its statistics. */
   readonly notFinite: number;
 }
@@ -55,6 +58,7 @@ interface Running {
   max: number;
   average: { min: number; max: number } | null;
   elements: number;
+  rows: number;
   batches: number;
   notFinite: number;
   channels: { mean: Float64Array; meanSquare: Float64Array; absMax: Float32Array } | null;
@@ -82,6 +86,8 @@ export async function observe(request: ObserveRequest): Promise<Map<Value, Obser
       range,
       average: state.average ?? range,
       histogram: state.histogram,
+      elements: state.elements,
+      rows: state.rows,
       notFinite: state.notFinite,
       channels:
         state.channels === null
@@ -118,9 +124,8 @@ async function reduceRanges(request: ObserveRequest, running: Map<Value, Running
   };
   const names = request.values.map((original) => {
     const value = mapped(values, original);
-    const axis = request.channels.get(original);
-    const rank = value.type?.kind === 'tensor' ? value.type.shape?.length : undefined;
-    const others = axis === undefined || rank === undefined ? null : otherAxes(rank, axis);
+    const channel = request.channels.get(original);
+    const others = channel === undefined ? null : otherAxes(channel.rank, channel.axis);
     return {
       original,
       min: reduction(value, 'ReduceMin', null, 'min'),
@@ -154,7 +159,7 @@ async function reduceRanges(request: ObserveRequest, running: Map<Value, Running
           state.notFinite++;
           continue;
         }
-        merge(state, min, max, scalar(outputs[name.size]));
+        merge(state, min, max, scalar(outputs[name.size]), rowsOf(feeds));
         if (name.channels !== null) {
           mergeChannels(state, scalar(outputs[name.size]), {
             mean: floats(outputs[name.channels.mean]),
@@ -211,6 +216,7 @@ function emptyState(): Running {
     max: Number.NEGATIVE_INFINITY,
     average: null,
     elements: 0,
+    rows: 1,
     batches: 0,
     notFinite: 0,
     channels: null,
@@ -218,7 +224,8 @@ function emptyState(): Running {
   };
 }
 
-function merge(state: Running, min: number, max: number, elements: number): void {
+function merge(state: Running, min: number, max: number, elements: number, rows: number): void {
+  if (elements > state.elements) state.rows = rows;
   state.min = Math.min(state.min, min);
   state.max = Math.max(state.max, max);
   state.elements = Math.max(state.elements, elements);

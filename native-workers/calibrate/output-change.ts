@@ -23,13 +23,19 @@ function isScores(tensor: HostTensor): boolean {
   return classes > 1 && (tensor.shape.length === 2 || (tensor.shape.length === 3 && classes >= 100));
 }
 
+/** Rows compared of one output: a language model has thousands, whose mean an even sample tells as well. */
+const MOST_ROWS = 256;
+
 /** Mean KL(reference || candidate) of the rows' softmax; rows that are distributions already are taken as they are. */
 function divergence(expected: HostTensor, actual: Float32Array): number {
   const reference = expected.data as Float32Array;
   const classes = expected.shape.at(-1) ?? 1;
   const rows = reference.length / classes;
+  const stride = Math.max(1, Math.ceil(rows / MOST_ROWS));
   let sum = 0;
-  for (let row = 0; row < rows; row++) {
+  let compared = 0;
+  for (let row = 0; row < rows; row += stride) {
+    compared++;
     const p = logDistribution(reference.subarray(row * classes, (row + 1) * classes));
     const q = logDistribution(actual.subarray(row * classes, (row + 1) * classes));
     for (let index = 0; index < classes; index++) {
@@ -37,7 +43,7 @@ function divergence(expected: HostTensor, actual: Float32Array): number {
       if (logP > -30) sum += Math.exp(logP) * (logP - Math.max(q[index] as number, -30));
     }
   }
-  return sum / Math.max(1, rows);
+  return sum / Math.max(1, compared);
 }
 
 function logDistribution(scores: Float32Array): Float64Array {

@@ -56,10 +56,17 @@ export const equalizeChannels = definePass(
     const activations = scalableActivations(model.graph);
     if (activations.length === 0)
       return { status: 'unchanged', reason: 'No activation lets a factor by channel through.' };
+    const types = await context.types(model);
     const observations = await observe({
       model,
       values: activations.map(({ value }) => value),
-      channels: new Map(activations.map(({ value, axis }) => [value, axis])),
+      channels: new Map(
+        activations.flatMap(({ value, axis }) => {
+          const type = value.type ?? types.get(value);
+          const rank = type?.kind === 'tensor' ? type.shape?.length : undefined;
+          return rank === undefined ? [] : [[value, { axis, rank }] as const];
+        }),
+      ),
       batches: () => calibration.batches(),
       samples: calibration.samples,
       open: context.open,

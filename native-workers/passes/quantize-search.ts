@@ -17,9 +17,10 @@ import { definePass, type PassContext, type Trial, type TrialResult } from './pa
 import { refuseQuantized } from './quantization/already-quantized.ts';
 import { withoutUncalibrated } from './quantization/apply.ts';
 import { type Candidate, quantizedCopy } from './quantization/candidates.ts';
+import { productsToGemm } from './quantization/gemm.ts';
+import { raiseOpset } from './quantization/opset.ts';
 import { type PlacementOptions, placeQuantization } from './quantization/placement.ts';
 import { ACTIVATION_METHODS, type ActivationMethod, calibrateRanges } from './quantization/ranges.ts';
-
 import { type LayerSensitivity, measureSensitivity } from './quantization/sensitivity.ts';
 import { QUANTIZATION_TARGETS } from './quantization/targets.ts';
 
@@ -100,6 +101,7 @@ export const quantizeSearch = definePass(
     if (target === undefined || trial === null)
       throw new HoneError('invalid-options', `target: ${options.target} is no target.`);
     refuseQuantized(model, false, context.earlier);
+    if (target.kernels !== null) productsToGemm(model, await context.types(model));
     const layerOptions = { weightScale: 'least-squares', pairSafe: options.pairSafe, biasCorrection: true } as const;
     let placing: PlacementOptions = {
       target,
@@ -111,6 +113,8 @@ export const quantizeSearch = definePass(
     if (placement.compute.length === 0) {
       return { status: 'unchanged', reason: 'No node has a float weight that this target runs on integers.' };
     }
+    const tooOld = raiseOpset(model);
+    if (tooOld !== null) return { status: 'unchanged', reason: tooOld };
     const calibration = await calibrateRanges(model, placement, target, { ...options, activationBits: 8 }, context);
     const dropped = withoutUncalibrated(placement, calibration);
     if (dropped.size > 0) {

@@ -13,9 +13,10 @@ import { HoneError } from '../protocol/errors.ts';
 import { definePass } from './pass.ts';
 import { refuseQuantized } from './quantization/already-quantized.ts';
 import { applyQuantization, withoutUncalibrated } from './quantization/apply.ts';
+import { productsToGemm } from './quantization/gemm.ts';
+import { raiseOpset } from './quantization/opset.ts';
 import { type Placement, placeQuantization } from './quantization/placement.ts';
 import { ACTIVATION_METHODS, type ActivationMethod, calibrateRanges } from './quantization/ranges.ts';
-
 import { QUANTIZATION_TARGETS } from './quantization/targets.ts';
 
 export interface QuantizeStaticOptions {
@@ -92,6 +93,7 @@ export const quantizeStatic = definePass(
     const target = QUANTIZATION_TARGETS[options.target];
     if (target === undefined) throw new HoneError('invalid-options', `target: ${options.target} is no target.`);
     refuseQuantized(model, options.force, context.earlier);
+    if (target.kernels !== null) productsToGemm(model, await context.types(model));
     const place = (excludeNodes: ReadonlyMap<Node, string>): Placement =>
       placeQuantization(model.graph, {
         target,
@@ -105,6 +107,8 @@ export const quantizeStatic = definePass(
       const notes = placement.left.map(({ node, reason }) => ({ message: `stays float: ${reason}`, node: node.label }));
       return { status: 'unchanged', reason: 'No node has a float weight that this target runs on integers.', notes };
     }
+    const tooOld = raiseOpset(model);
+    if (tooOld !== null) return { status: 'unchanged', reason: tooOld };
     const calibration = await calibrateRanges(model, placement, target, options, context);
     const dropped = withoutUncalibrated(placement, calibration);
     if (dropped.size > 0)

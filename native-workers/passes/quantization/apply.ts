@@ -30,7 +30,7 @@ export function applyQuantization(
   for (const plan of placement.compute) {
     const input = parametersOf(plan.data, placement, calibration);
     if (input === null) continue;
-    layers.push(quantizeLayer(model, plan, input, calibration.observations.get(plan.data) ?? null, target, options));
+    layers.push(quantizeLayer(model, plan, input, calibration, target, options));
   }
   const codes = new Map<Value, Value>();
   for (const [value, { everyReader }] of placement.values) {

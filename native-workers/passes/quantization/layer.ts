@@ -1,31 +1,31 @@
 /** One layer becomes INT8: its weight, and its bias at the scale that the integer kernel adds it at. */
-import type { Observation } from '../../calibrate/observe.ts';
 import type { QuantizationParameters } from '../../calibrate/quantization-parameters.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { Model } from '../../graph/model.ts';
 import { tensorFromFloat32, toFloat32 } from '../../graph/tensor-values.ts';
 import type { Value } from '../../graph/value.ts';
 import { HoneError } from '../../protocol/errors.ts';
+import { type ActivationFacts, activationFacts } from './activation-facts.ts';
 import { meanOutputShift } from './bias-correction.ts';
 import { insertConstant, quantizationDomain } from './insert.ts';
 import type { ComputePlan } from './placement.ts';
+import type { Calibration } from './ranges.ts';
 import type { QuantizationTarget } from './targets.ts';
 import { channelView, quantizeWeight, relativeError } from './weights.ts';
 
-/** What the report shows of one quantized layer. */
+/** What the report shows of one quantized layer: an element of `details.quantization`, which is an array of these. */
 export interface LayerFacts {
   readonly node: string;
   readonly operator: string;
-  readonly input: {
-    readonly value: string;
-    readonly min: number;
-    readonly max: number;
-    readonly scale: number;
-    readonly zeroPoint: number;
-  };
+  readonly input: ActivationFacts;
   /** ||W - Q(W)|| / ||W||. */
   readonly weightError: number;
   readonly weights: number;
+  /**
+   * Expected signal-to-noise ratio of the layer's sums in dB, were the errors of input and weight independent:
+   * -10 log10(input noise / input power + weightError^2). Null where the input has no histogram.
+   */
+  readonly sqnrDb: number | null;
 }
 
 export interface LayerOptions {
@@ -41,12 +41,13 @@ export function quantizeLayer(
   model: Model,
   plan: ComputePlan,
   input: QuantizationParameters,
-  observation: Observation | null,
+  calibration: Pick<Calibration, 'observations' | 'methods'>,
   target: QuantizationTarget,
   options: LayerOptions,
 ): LayerFacts {
   const { graph } = model;
   const { node } = plan;
+  const observation = calibration.observations.get(plan.data) ?? null;
   const tensor = plan.weight.tensor;
   if (tensor === null) throw new HoneError('internal', `The weight of ${node.label} is no constant.`);
   const weight = toFloat32(tensor);
@@ -91,18 +92,15 @@ export function quantizeLayer(
         : insertConstant(graph, name, integerBias(bias, quantized.scales, input.scale), domain);
     replaceInput(graph, plan, plan.bias, after);
   }
+  const weightError = relativeError(weight, quantized, view);
+  const facts = activationFacts(plan.data.name, observation, input, calibration.methods.get(plan.data) ?? null);
   return {
     node: node.label,
     operator: node.opType,
-    input: {
-      value: plan.data.name,
-      min: observation?.range.min ?? 0,
-      max: observation?.range.max ?? 0,
-      scale: input.scale,
-      zeroPoint: input.zeroPoint,
-    },
-    weightError: relativeError(weight, quantized, view),
+    input: facts,
+    weightError,
     weights: weight.length,
+    sqnrDb: facts.signalToNoise === null ? null : -10 * Math.log10(1 / facts.signalToNoise + weightError ** 2),
   };
 }
 

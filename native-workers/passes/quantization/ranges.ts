@@ -11,11 +11,13 @@ import {
 import { chooseRange, RANGE_METHODS, type RangeMethod } from '../../calibrate/range-methods.ts';
 import type { Model } from '../../graph/model.ts';
 import type { Node } from '../../graph/node.ts';
+import type { ValueType } from '../../graph/types.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Feeds } from '../../lib/engine.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import type { PassContext } from '../pass.ts';
 import type { Placement } from './placement.ts';
+import { probeBatches, probeSamples } from './probes.ts';
 import type { QuantizationTarget } from './targets.ts';
 
 export const ACTIVATION_METHODS = ['output-error', ...RANGE_METHODS] as const;
@@ -38,9 +40,8 @@ export interface Calibration {
 
 /** Most bytes of activations brought out of the engine at once while histograms fill. */
 const TAP_BYTES = 128 * 1024 * 1024;
-/** Samples on which candidate ranges are compared, and the most model runs (in samples) that this may cost. */
+/** Samples on which candidate ranges are compared, at most. */
 const PROBE_SAMPLES = 64;
-const PROBE_BUDGET = 20_000;
 
 /**
  * The order of candidates, the least squared error first. A later one must change the outputs by a tenth less to take its
@@ -58,11 +59,12 @@ export async function calibrateRanges(
 ): Promise<Calibration> {
   const { calibration } = context;
   if (calibration === null) throw new HoneError('data-missing', 'Static INT8 needs calibration data.');
-  const sources = [...new Set([...placement.values.values()].map(({ source }) => source))];
+  const sources = new Set([...placement.values.values()].map(({ source }) => source));
   const observations = await observe({
     model,
-    values: sources,
-    channels: new Map(placement.compute.map((plan) => [plan.data, plan.dataAxis])),
+    // What a layer reads may take its parameters from elsewhere, but its means are its own.
+    values: [...new Set([...sources, ...placement.compute.map((plan) => plan.data)])],
+    channels: channelsOf(placement, await context.types(model)),
     batches: () => calibration.batches(),
     samples: calibration.samples,
     open: context.open,
@@ -74,19 +76,35 @@ export async function calibrateRanges(
   const methods = new Map<Value, RangeMethod>();
   const parameters = new Map<Value, QuantizationParameters>();
   const { method } = options;
+  const ranged = new Map([...observations].filter(([value]) => sources.has(value)));
   if (method === 'output-error') {
-    const chosen = await chooseByOutputError(model, placement, observations, target, options, type, context);
+    const chosen = await chooseByOutputError(model, placement, ranged, target, options, type, context);
     for (const [source, candidate] of chosen) {
       parameters.set(source, candidate.parameters);
       methods.set(source, candidate.method);
     }
   } else {
-    for (const [source, observation] of observations) {
+    for (const [source, observation] of ranged) {
       parameters.set(source, candidateOf(method, observation, target, options, type).parameters);
       methods.set(source, method);
     }
   }
   return { observations, parameters, methods, type };
+}
+
+/** The channel axis and the rank of what each layer reads; values of unknown rank are left out. */
+function channelsOf(
+  placement: Placement,
+  types: ReadonlyMap<Value, ValueType>,
+): Map<Value, { axis: number; rank: number }> {
+  const channels = new Map<Value, { axis: number; rank: number }>();
+  for (const { node, data, weight, dataAxis } of placement.compute) {
+    const type = data.type ?? types.get(data);
+    const known = type?.kind === 'tensor' ? type.shape?.length : undefined;
+    const rank = node.opType === 'MatMul' ? known : weight.tensor?.shape.length;
+    if (rank !== undefined && rank > 0) channels.set(data, { axis: dataAxis, rank });
+  }
+  return channels;
 }
 
 function activationType(target: QuantizationTarget, bits: 8 | 16): QuantizedType {
@@ -135,7 +153,11 @@ async function chooseByOutputError(
   }
   const runs = [...contested.values()].reduce((sum, candidates) => sum + candidates.length, 0);
   if (runs === 0) return chosen;
-  const samples = Math.max(8, Math.min(PROBE_SAMPLES, Math.floor(PROBE_BUDGET / runs)));
+  const samples = probeSamples(placement, observations, runs, PROBE_SAMPLES);
+  if (samples < 1) {
+    context.log('The model is too large to compare ranges by output error; each has the least squared error instead.');
+    return chosen;
+  }
   const session = await FakeQuantization.open(model, fakeQuantizationPlan(placement, new Map(), type), context.open);
   try {
     const off = { parameters: new Map(), values: new Set<Value>(), weights: new Set<Node>() };
@@ -171,17 +193,6 @@ async function chooseByOutputError(
 /** Two sets of parameters that no output could tell apart. */
 function alike(a: QuantizationParameters, b: QuantizationParameters): boolean {
   return Math.abs(a.scale / b.scale - 1) < 0.02 && Math.abs(a.zeroPoint - b.zeroPoint) <= 1;
-}
-
-/** The first batches of the calibration data that hold `samples` rows together. */
-export async function* probeBatches(context: PassContext, samples: number): AsyncGenerator<Feeds> {
-  let rows = 0;
-  if (context.calibration === null) return;
-  for await (const feeds of context.calibration.batches()) {
-    yield feeds;
-    rows += Object.values(feeds)[0]?.shape[0] ?? 1;
-    if (rows >= samples) return;
-  }
 }
 
 /** The placement as switches: the same values, readers and outputs that `insert.ts` writes. `changes`: Q(W) - W by node. */

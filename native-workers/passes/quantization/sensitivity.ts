@@ -13,7 +13,8 @@ import type { Feeds } from '../../lib/engine.ts';
 import type { PassContext } from '../pass.ts';
 import type { LayerOptions } from './layer.ts';
 import type { ComputePlan, Placement } from './placement.ts';
-import { type Calibration, fakeQuantizationPlan, probeBatches } from './ranges.ts';
+import { probeBatches, probeSamples } from './probes.ts';
+import { type Calibration, fakeQuantizationPlan } from './ranges.ts';
 import type { QuantizationTarget } from './targets.ts';
 import { channelView, quantizeWeight } from './weights.ts';
 
@@ -41,8 +42,10 @@ export async function measureSensitivity(
   const session = await FakeQuantization.open(model, plan, context.open);
   try {
     const nothing = settingOf([], placement, calibration);
+    const runs = 2 * placement.compute.length + 2;
+    const affordable = Math.max(1, probeSamples(placement, calibration.observations, runs, samples));
     const probes: { feeds: Feeds; reference: Feeds }[] = [];
-    for await (const feeds of probeBatches(context, samples)) {
+    for await (const feeds of probeBatches(context, affordable)) {
       probes.push({ feeds, reference: await session.run(feeds, nothing) });
     }
     const changeOf = async (setting: FakeQuantizationSetting): Promise<number> => {

@@ -11,6 +11,11 @@ const layerSchema = z.strictObject({
   input: z.strictObject({ min: z.number(), max: z.number(), scale: z.number(), zeroPoint: z.number() }).nullable(),
   /** Norm of the rounding error of the weights over the norm of the weights; null where it was not taken. */
   weightError: z.number().nullable(),
+  /** Share of the input's numbers that are clipped, and how its range was chosen; null where that was not taken. */
+  clipped: z.number().nullable(),
+  method: z.string().nullable(),
+  /** Expected signal-to-noise ratio of the layer's sums in dB. */
+  sqnrDb: z.number().nullable(),
 });
 
 const sensitivitySchema = z.strictObject({
@@ -72,8 +77,13 @@ const foundLayers = z.array(
     node: z.string().optional(),
     name: z.string().optional(),
     operator: z.string(),
-    input: layerSchema.shape.input.unwrap().extend({ value: z.string() }).optional(),
+    input: layerSchema.shape.input
+      .unwrap()
+      .loose()
+      .extend({ clipped: z.number().nullish(), method: z.string().nullish() })
+      .optional(),
     weightError: z.number().optional(),
+    sqnrDb: z.number().nullish(),
     error: z.number().optional(),
   }),
 );
@@ -82,12 +92,15 @@ const foundPoints = z.array(pointSchema.loose().extend({ float: z.array(z.string
 
 function layersOf(details: unknown): QuantizationSection['passes'][number]['layers'] {
   return (foundLayers.safeParse(details).data ?? [])
-    .map(({ node, name, operator, input, weightError, error }) => ({
+    .map(({ node, name, operator, input, weightError, error, sqnrDb }) => ({
       node: node ?? name ?? '',
       operator,
       input:
         input === undefined ? null : { min: input.min, max: input.max, scale: input.scale, zeroPoint: input.zeroPoint },
       weightError: weightError ?? error ?? null,
+      clipped: input?.clipped ?? null,
+      method: input?.method ?? null,
+      sqnrDb: sqnrDb ?? null,
     }))
     .sort((a, b) => (b.weightError ?? 0) - (a.weightError ?? 0));
 }

@@ -54,9 +54,12 @@ function LayerTable({ caption, layers }: LayerTableProps) {
         { label: 'Input range', numeric: true },
         { label: 'Input step', numeric: true },
         { label: 'Zero point', numeric: true },
+        { label: 'Range by' },
+        { label: 'Clipped', numeric: true },
         { label: 'Error of weights', numeric: true },
+        { label: 'Expected SQNR', numeric: true },
       ]}
-      rows={layers.map(({ node, operator, input, weightError }) => ({
+      rows={layers.map(({ node, operator, input, weightError, clipped, method, sqnrDb }) => ({
         id: `${node} ${operator}`,
         cells: [
           <Name key="node" text={node} />,
@@ -64,7 +67,10 @@ function LayerTable({ caption, layers }: LayerTableProps) {
           input === null ? 'while running, or float' : `${formatPlain(input.min)} to ${formatPlain(input.max)}`,
           input === null ? '' : formatPlain(input.scale),
           input === null ? '' : input.zeroPoint,
+          method ?? '',
+          clipped === null ? '' : formatShare(clipped),
           weightError === null ? 'not measured' : formatShare(weightError),
+          sqnrDb === null ? '' : `${sqnrDb.toFixed(1)} dB`,
         ],
       }))}
     />

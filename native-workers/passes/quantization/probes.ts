@@ -1,0 +1,45 @@
+/** The samples on which a pass compares alternatives by running the model: how many it can afford, and the samples. */
+import type { Observation } from '../../calibrate/observe.ts';
+import type { Value } from '../../graph/value.ts';
+import type { Feeds } from '../../lib/engine.ts';
+import type { PassContext } from '../pass.ts';
+import type { Placement } from './placement.ts';
+
+/**
+ * Multiplications that one comparison may cost: about a minute on two cores. Work and not time is limited, so that a run can
+ * be repeated to the same bytes.
+ */
+const MOST_MULTIPLICATIONS = 1.5e12;
+
+/** How many samples, up to `most`, can be run `runs` times; 0 when not even one can. */
+export function probeSamples(
+  placement: Placement,
+  observations: ReadonlyMap<Value, Observation>,
+  runs: number,
+  most: number,
+): number {
+  const perSample = multiplications(placement, observations);
+  return Math.min(most, Math.floor(MOST_MULTIPLICATIONS / Math.max(1, perSample * runs)));
+}
+
+/** Of the planned layers for one sample: each element that a layer reads meets every output channel and a window of weights. */
+function multiplications(placement: Placement, observations: ReadonlyMap<Value, Observation>): number {
+  return placement.compute.reduce((sum, plan) => {
+    const shape = plan.weight.tensor?.shape ?? [];
+    const perElement = shape.reduce((product, dim) => product * dim, 1) / Math.max(1, shape[plan.inputAxis] ?? 1);
+    const source = placement.values.get(plan.data)?.source ?? plan.data;
+    const { elements, rows } = observations.get(source) ?? { elements: 0, rows: 1 };
+    return sum + (elements / rows) * (perElement / plan.node.int('group', 1));
+  }, 0);
+}
+
+/** The first batches of the calibration data that hold `samples` rows together. */
+export async function* probeBatches(context: PassContext, samples: number): AsyncGenerator<Feeds> {
+  let rows = 0;
+  if (context.calibration === null) return;
+  for await (const feeds of context.calibration.batches()) {
+    yield feeds;
+    rows += Object.values(feeds)[0]?.shape[0] ?? 1;
+    if (rows >= samples) return;
+  }
+}
