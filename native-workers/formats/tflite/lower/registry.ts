@@ -1,12 +1,15 @@
 /** Every operator that has a lowering, by name; operators of other domains as `domain:name`. A new family: its file and its line. */
 import type { Node } from '../../../graph/node.ts';
 import { ACTIVATION_LOWERINGS } from './activation.ts';
+import { ATTENTION_LOWERINGS } from './attention.ts';
 import { CONVOLUTION_LOWERINGS } from './convolution.ts';
 import { ELEMENTWISE_LOWERINGS } from './elementwise.ts';
 import type { Lowering } from './lowering.ts';
 import { MATMUL_LOWERINGS } from './matmul.ts';
+import { NORMALIZATION_LOWERINGS } from './normalization.ts';
 import { POOLING_LOWERINGS } from './pooling.ts';
 import { REDUCTION_LOWERINGS } from './reduction.ts';
+import { RESIZE_LOWERINGS } from './resize.ts';
 import { SHAPE_LOWERINGS } from './shape.ts';
 
 /** Adds the operators that compute a node's outputs. Throws `Refusal` for what TFLite cannot express. */
@@ -15,11 +18,14 @@ export type Lower = (node: Node, lowering: Lowering) => void;
 const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
   Object.entries({
     ...ACTIVATION_LOWERINGS,
+    ...ATTENTION_LOWERINGS,
     ...CONVOLUTION_LOWERINGS,
     ...ELEMENTWISE_LOWERINGS,
     ...MATMUL_LOWERINGS,
+    ...NORMALIZATION_LOWERINGS,
     ...POOLING_LOWERINGS,
     ...REDUCTION_LOWERINGS,
+    ...RESIZE_LOWERINGS,
     ...SHAPE_LOWERINGS,
   }),
 );

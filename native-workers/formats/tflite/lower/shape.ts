@@ -1,7 +1,10 @@
 /** Operators that move elements without computing: shapes, slices, joins, padding, gathering, resizing, blocks. */
+import { byteLength, elementCount } from '../../../graph/dtype.ts';
 import type { Node } from '../../../graph/node.ts';
+import { scalarTensor, tensorFromNumbers, toNumbers } from '../../../graph/tensor-values.ts';
+import { lateTensor } from '../constants.ts';
 import type { TflTensor } from '../ir.ts';
-import { type Lowering, positive, Refusal } from './lowering.ts';
+import { internalType, type Lowering, positive, Refusal } from './lowering.ts';
 import { requantized } from './pooling.ts';
 import type { Lower } from './registry.ts';
 import { channelsFirst, channelsLast } from './window.ts';
@@ -27,7 +30,7 @@ export const SHAPE_LOWERINGS: Readonly<Record<string, Lower>> = {
   OneHot: oneHot,
   Trilu: trilu,
   Constant: constant,
-  ConstantOfShape: folded,
+  ConstantOfShape: constantOfShape,
   Shape: folded,
   Size: folded,
   Range: folded,
@@ -407,6 +410,22 @@ function folded(node: Node, lowering: Lowering): void {
     return;
   }
   throw new Refusal('its size is computed from data');
+}
+
+/** A weight of one value, which is written out when the file is. */
+function constantOfShape(node: Node, lowering: Lowering): void {
+  const output = lowering.output(node);
+  const shape = lowering.fixed(lowering.input(node, 0), 'the shape');
+  const attribute = node.attributes.get('value');
+  const fill = attribute?.type === 'tensor' ? attribute.value : scalarTensor('float32', 0);
+  const dtype = internalType(fill.dtype);
+  const [value = 0] = toNumbers(fill);
+  const count = elementCount(shape);
+  if (count === 0) throw new Refusal('a value is empty, and LiteRT loads no empty tensors');
+  const constant = lateTensor(dtype, shape, byteLength(dtype, count), () =>
+    tensorFromNumbers(dtype, new Float64Array(count).fill(value), shape).data.read(),
+  );
+  lowering.define(output, { name: output.name, shape, dtype, constant, quantization: null, signature: null });
 }
 
 function eyeLike(node: Node, lowering: Lowering): void {
