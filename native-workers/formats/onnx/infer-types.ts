@@ -13,7 +13,7 @@ import type { Node } from '../../graph/node.ts';
 import { toNumbers } from '../../graph/tensor-values.ts';
 import { staticShape, type TensorType, tensorType, type ValueType } from '../../graph/types.ts';
 import type { Value } from '../../graph/value.ts';
-import type { Engine } from '../../lib/engine.ts';
+import type { Engine, ValueInfo } from '../../lib/engine.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import { readOnnx } from './read.ts';
 import { onnxBytes, onnxSize } from './write.ts';
@@ -78,13 +78,51 @@ async function typesOfAll(model: Model, engine: Engine): Promise<InferredModel> 
   }
   const session = await engine.open(sized(model), { optimization: 'disabled' });
   await session.release();
-  graph.outputs.splice(0, graph.outputs.length, ...interfaceOutputs);
   const types = new Map<string, ValueType>();
   for (const value of graph.values()) if (value.type !== null) types.set(value.name, value.type);
-  for (const { name, type } of session.outputs) types.set(name, type);
+  const ranked = await withoutUnknownRanks(model, session.outputs, engine);
+  graph.outputs.splice(0, graph.outputs.length, ...interfaceOutputs);
+  for (const { name, type } of ranked) types.set(name, type);
   for (const value of graph.values()) value.type = types.get(value.name) ?? value.type;
   return { model, types };
 }
+
+/**
+ * The engine gives a value whose rank it does not know the shape of a scalar, []. A Shape node tells them apart: what it gives
+ * has 0 elements for a scalar, and an unknown number of them for an unknown rank.
+ */
+async function withoutUnknownRanks(
+  model: Model,
+  outputs: readonly ValueInfo[],
+  engine: Engine,
+): Promise<readonly ValueInfo[]> {
+  const unclear = new Set(outputs.flatMap(({ name, type }) => (seemsScalar(type) ? [name] : [])));
+  if (unclear.size === 0) return outputs;
+  const { graph } = model;
+  const valueOfProbe = new Map<string, string>();
+  const nodes: Node[] = [];
+  for (const value of graph.outputs.filter(({ name }) => unclear.has(name))) {
+    const shape = graph.createValue(`${value.name}_rank`);
+    const node = graph.addNode({ opType: 'Shape', inputs: [value] });
+    node.setOutput(0, shape);
+    graph.outputs.push(shape);
+    valueOfProbe.set(shape.name, value.name);
+    nodes.push(node);
+  }
+  const session = await engine.open(sized(model), { optimization: 'disabled' });
+  await session.release();
+  graph.outputs.splice(graph.outputs.length - nodes.length, nodes.length);
+  for (const node of nodes) graph.removeNode(node);
+  for (const { name, type } of session.outputs) {
+    const value = valueOfProbe.get(name);
+    if (value !== undefined && type.kind === 'tensor' && type.shape?.[0] === 0) unclear.delete(value);
+  }
+  return outputs.map(({ name, type }) =>
+    unclear.has(name) && type.kind === 'tensor' ? { name, type: { ...type, shape: null } } : { name, type },
+  );
+}
+
+const seemsScalar = (type: ValueType): boolean => type.kind === 'tensor' && type.shape?.length === 0;
 
 function sized(model: Model): Uint8Array {
   if (onnxSize(model) > LARGEST) {
