@@ -51,8 +51,8 @@ const config = {
       'dist/esm/package.json',
     ]),
     workerPackage('onnxruntime-web', ['dist/ort.node.min.mjs', 'dist/ort-wasm-simd-threaded.{mjs,wasm}']),
-    workerPackage('@litertjs/core', ['dist/index.js', 'wasm/*']),
-    workerPackage('@litertjs/wasm-utils', ['dist/**/*.js']),
+    // Its own wrapper is for browsers; `runtimes/litert.ts` loads these two builds itself.
+    workerPackage('@litertjs/core', ['dist/index.js', 'wasm/litert_wasm_{internal,threaded_internal}.{js,wasm}']),
     workerPackage('sharp', ['dist/*.{cjs,mjs}']),
     workerPackage('@img/colour', ['*.cjs']),
     workerPackage('detect-libc', ['lib/*.js']),

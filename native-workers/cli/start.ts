@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { builtFolder } from '../host/built.ts';
-import { downloadElectron, findElectron } from '../host/desktop.ts';
+import { downloadElectron, findElectron, hasDisplay } from '../host/desktop.ts';
 import { HoneError } from '../protocol/errors.ts';
 import { Cli, type Context } from './cli.ts';
 import { port, serve } from './commands/serve.ts';
@@ -101,10 +101,6 @@ async function openElectron(context: Context): Promise<string | null> {
       done(opened ? null : `it ended with ${code} before it opened`);
     });
   });
-}
-
-function hasDisplay(): boolean {
-  return process.platform !== 'linux' || Boolean(process.env['DISPLAY'] ?? process.env['WAYLAND_DISPLAY']);
 }
 
 const cli = new Cli(process, false);

@@ -25,6 +25,11 @@ export function findElectron(): string | null {
   return existsSync(binary) ? binary : null;
 }
 
+/** Whether this session can show a window. */
+export function hasDisplay(): boolean {
+  return process.platform !== 'linux' || Boolean(process.env['DISPLAY'] || process.env['WAYLAND_DISPLAY']);
+}
+
 /** Downloads Electron's binary with the package's own script. Resolves with why it failed, or null when it did not. */
 export function downloadElectron(timeoutMs: number): Promise<string | null> {
   const folder = electronPackage();

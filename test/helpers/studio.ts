@@ -6,9 +6,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { _electron, type Browser, type Locator, type Page } from 'playwright-core';
-import { findElectron } from '../../native-workers/host/desktop.ts';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { launchChromium } from './chromium.ts';
+import { electronObstacle, launchElectron } from './electron.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
 
@@ -16,8 +16,9 @@ export type StudioHost = 'browser' | 'electron';
 
 /** The hosts that can be driven here; says loudly what is left out. */
 export function studioHosts(): StudioHost[] {
-  if (findElectron() !== null) return ['browser', 'electron'];
-  process.stderr.write('e2e: Electron has no binary here, so the studio is only driven in the browser.\n');
+  const obstacle = electronObstacle();
+  if (obstacle === null) return ['browser', 'electron'];
+  process.stderr.write(`e2e: the studio is only driven in the browser and not in Electron: ${obstacle}.\n`);
   return ['browser'];
 }
 
@@ -157,16 +158,11 @@ async function openInChromium(options: StudioOptions): Promise<StudioPage> {
 }
 
 async function openInElectron(options: StudioOptions): Promise<StudioPage> {
-  const executablePath = findElectron();
-  if (executablePath === null) throw new Error('Electron has no binary here.');
-  const app = await _electron.launch({
-    executablePath,
-    args: [ROOT, '--no-sandbox'],
-    env: { ...definedEnv(), HONE_LIBRARY: options.library },
-  });
+  const app = await launchElectron({ library: options.library });
   const page = await app.firstWindow();
   if (options.viewport !== undefined) await page.setViewportSize(options.viewport);
   if (options.colorScheme !== undefined) await page.emulateMedia({ colorScheme: options.colorScheme });
+  await page.getByRole('navigation', { name: 'Navigation' }).waitFor();
   return new StudioPage(page, app.process().pid ?? -1, () => app.close());
 }
 
@@ -216,10 +212,4 @@ function addressOf(child: ChildProcess, errors: () => string): Promise<string> {
     });
     child.once('close', (code) => reject(new Error(`hone serve ended with ${code}: ${text}${errors()}`)));
   });
-}
-
-function definedEnv(): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );
 }
