@@ -61,8 +61,8 @@ async function reply<Call extends { id: number }>(
 }
 
 /** The frame is null when it navigated away or was destroyed before its message came. */
-function isStudioFrame({ sender, senderFrame }: IpcMainInvokeEvent): boolean {
-  return senderFrame !== null && senderFrame === sender.mainFrame && senderFrame.origin === STUDIO_ORIGIN;
+function isStudioFrame({ senderFrame: frame }: IpcMainInvokeEvent): boolean {
+  return frame !== null && frame.parent === null && frame.origin === STUDIO_ORIGIN;
 }
 
 /** The preload gives an empty path for a file that a page made up. */

@@ -2,12 +2,17 @@
 import { type App, dialog } from 'electron';
 import type { Workspace } from '../native-workers/host/workspace.ts';
 
-export function quitInOrder(app: App, workspace: Pick<Workspace, 'activeRuns' | 'close'>): void {
+/** `onStay`: the user keeps the app running, whose window may be closed already. */
+export function quitInOrder(app: App, workspace: Pick<Workspace, 'activeRuns' | 'close'>, onStay: () => void): void {
   let state: 'running' | 'closing' | 'closed' = 'running';
   app.on('before-quit', (event) => {
     if (state === 'closed') return;
     event.preventDefault();
-    if (state === 'closing' || !mayQuit(workspace.activeRuns().length)) return;
+    if (state === 'closing') return;
+    if (!mayQuit(workspace.activeRuns().length)) {
+      onStay();
+      return;
+    }
     state = 'closing';
     const go = (): void => {
       state = 'closed';

@@ -44,7 +44,7 @@ export async function startStudio({ worker, reportView }: AppParts, files: OpenF
   restrictSession(session.defaultSession, developer);
   await serveStudio(session.defaultSession.protocol, builtFolder('renderer'));
   answerCalls(ipcMain, studio, () => files.pageReady(openFile));
-  quitInOrder(app, workspace);
+  quitInOrder(app, workspace, open);
   setMenu(
     {
       open: (kind) => {

@@ -22,7 +22,7 @@ export class FakeSession {
 ({}) as FakeSession satisfies Of<Electron.Session> & { events: EventEmitter };
 
 export class FakeContents extends EventEmitter {
-  readonly mainFrame = { origin: 'app://studio' };
+  readonly mainFrame = { origin: 'app://studio', parent: null };
   readonly send = vi.fn();
   readonly reload = vi.fn();
   readonly setWindowOpenHandler = vi.fn();

@@ -100,7 +100,7 @@ describe('a call', () => {
 describe('a sender', () => {
   const strangers: [string, object | null][] = [
     ['that is gone', null],
-    ['in a frame of the studio', { origin: 'app://studio' }],
+    ['in a frame of the studio', { origin: 'app://studio', parent: { origin: 'app://studio', parent: null } }],
   ];
 
   it.each(strangers)('%s is refused', async (_name, frame) => {

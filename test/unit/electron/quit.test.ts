@@ -9,10 +9,11 @@ beforeEach(resetElectron);
 
 function quitting(runs: number) {
   const close = vi.fn(async () => undefined);
-  quitInOrder(app as unknown as App, { activeRuns: () => new Array<ActiveRun>(runs), close });
+  const stay = vi.fn();
+  quitInOrder(app as unknown as App, { activeRuns: () => new Array<ActiveRun>(runs), close }, stay);
   const preventDefault = vi.fn();
   const quit = (): void => void app.emit('before-quit', { preventDefault });
-  return { close, preventDefault, quit };
+  return { close, preventDefault, quit, stay };
 }
 
 describe('quitting', () => {
@@ -29,11 +30,12 @@ describe('quitting', () => {
   });
 
   it('asks while runs go on, and stays when told to', async () => {
-    const { close, preventDefault, quit } = quitting(2);
+    const { close, preventDefault, quit, stay } = quitting(2);
     dialog.showMessageBoxSync.mockReturnValueOnce(1);
     quit();
     expect(preventDefault).toHaveBeenCalledOnce();
     expect(close).not.toHaveBeenCalled();
+    expect(stay).toHaveBeenCalledOnce();
     quit();
     await vi.waitFor(() => expect(app.quit).toHaveBeenCalledOnce());
     expect(dialog.showMessageBoxSync).toHaveBeenCalledTimes(2);
