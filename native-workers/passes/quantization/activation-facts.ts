@@ -11,6 +11,8 @@ export interface ActivationFacts {
   readonly max: number;
   readonly scale: number;
   readonly zeroPoint: number;
+  /** Smallest and largest number that the codes stand for: what lies outside is clipped. */
+  readonly kept: { readonly min: number; readonly max: number };
   /** Which method set the range; null where it came from another value. */
   readonly method: RangeMethod | null;
   /** Share of the elements that lie outside the range and are clipped; null without a histogram. */
@@ -37,6 +39,7 @@ export function activationFacts(
     max: observation?.range.max ?? 0,
     scale: parameters.scale,
     zeroPoint: parameters.zeroPoint,
+    kept: rangeOf(parameters),
     method,
     ...(histogram === null || histogram.total === 0
       ? { clipped: null, signalToNoise: null, histogram: null }

@@ -1,0 +1,321 @@
+/**
+ * Predicts on any machine what a quantized model loses on x86 CPUs without VNNI, where pairs of products saturate
+ * (`kernels/pair-saturation.ts`). The graph with Q/DQ pairs runs in float; the codes that each layer reads come out, the
+ * excess of its sums is worked out here, and goes back in as an input that is added to the layer's output. A layer's excess
+ * changes what the layers after it read, so this is repeated: after n rounds the first n layers in a row are exact, and the
+ * rest is close, as saturation is rare.
+ */
+import { cloneModel } from '../graph/clone.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { Model } from '../graph/model.ts';
+import type { Node } from '../graph/node.ts';
+import { toFloat32 } from '../graph/tensor-values.ts';
+import { tensorType } from '../graph/types.ts';
+import type { Value } from '../graph/value.ts';
+import { pairSaturation, type RiskyPairs, riskyPairs } from '../kernels/pair-saturation.ts';
+import type { Feeds, HostTensor } from '../lib/engine.ts';
+import { type ConvolutionShape, convolutionShape, readWindow } from './convolution-window.ts';
+import type { OpenModel } from './observe.ts';
+import { outputChange } from './output-change.ts';
+
+export interface SaturationFacts {
+  readonly samples: number;
+  /** Rows of scores whose largest element stays the same, as a share; null where no output is a row of scores. */
+  readonly agreement: number | null;
+  /** Change of the outputs (see `outputChange`). */
+  readonly change: number;
+  /** Layers in which a pair saturated. */
+  readonly layers: readonly {
+    readonly node: string;
+    /** Saturated pairs over all pairs that were added. */
+    readonly share: number;
+    /** Norm of the excess over the norm of the layer's output. */
+    readonly error: number;
+  }[];
+  /** Layers that the emulation does not cover. */
+  readonly left: readonly string[];
+}
+
+interface Layer {
+  readonly label: string;
+  readonly codes: string;
+  readonly output: string;
+  readonly delta: string;
+  readonly pairs: RiskyPairs;
+  readonly length: number;
+  readonly channels: number;
+  /** Scale of each channel's sums: input scale times weight scale. */
+  readonly scales: Float32Array;
+  readonly zeroPoint: number;
+  readonly convolution: ConvolutionShape | null;
+}
+
+interface Sums {
+  saturated: number;
+  pairs: number;
+  excess: number;
+  power: number;
+}
+
+const PREFIX = 'hone.saturation';
+const ROUNDS = 3;
+
+/**
+ * Emulates the layers of `model` whose input is uint8 and whose weight is int8 through DequantizeLinear, on `batches`, taken one
+ * sample at a time where the model lets it. Null when no pair of any layer can saturate.
+ */
+export async function emulateSaturation(
+  model: Model,
+  batches: AsyncIterable<Feeds>,
+  samples: number,
+  open: OpenModel,
+): Promise<SaturationFacts | null> {
+  const clone = cloneModel(model).model;
+  const outputs = clone.graph.outputs.map(({ name }) => name);
+  const left: string[] = [];
+  const layers: Layer[] = [];
+  for (const node of [...clone.graph.nodes]) {
+    const layer = layerOf(node);
+    if (typeof layer === 'string') left.push(layer);
+    else if (layer !== null && layer.pairs.at.length > 0) layers.push(tap(clone.graph, node, layer));
+  }
+  if (layers.length === 0) return null;
+  const sums = new Map(layers.map((layer) => [layer, { saturated: 0, pairs: 0, excess: 0, power: 0 }]));
+  const session = await open(clone, { optimization: 'basic' });
+  let rows = 0;
+  let change = 0;
+  let runs = 0;
+  const agreement = { same: 0, rows: 0 };
+  try {
+    for await (const feeds of oneByOne(batches, samples, clone)) {
+      const deltas: Feeds = Object.fromEntries(layers.map(({ delta }) => [delta, zero]));
+      const reference = await session.run({ ...feeds, ...deltas });
+      let found = reference;
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const layer of layers) {
+          const total = round === ROUNDS - 1 ? sums.get(layer) : undefined;
+          const excess = excessOf(layer, found[layer.codes], found[layer.output], total);
+          if (excess !== null) deltas[layer.delta] = excess;
+        }
+        found = await session.run({ ...feeds, ...deltas });
+      }
+      const [expected, actual] = [pick(reference, outputs), pick(found, outputs)];
+      change += outputChange(expected, actual);
+      countAgreement(expected, actual, agreement);
+      rows += Object.values(feeds)[0]?.shape[0] ?? 1;
+      runs++;
+    }
+  } finally {
+    await session.release();
+  }
+  return {
+    samples: rows,
+    agreement: agreement.rows === 0 ? null : agreement.same / agreement.rows,
+    change: change / Math.max(1, runs),
+    layers: [...sums]
+      .filter(([, { saturated }]) => saturated > 0)
+      .map(([{ label }, { saturated, pairs, excess, power }]) => ({
+        node: label,
+        share: saturated / Math.max(1, pairs),
+        error: Math.sqrt(excess / Math.max(power, 1e-30)),
+      }))
+      .sort((a, b) => b.error - a.error),
+    left,
+  };
+}
+
+const zero: HostTensor = { dtype: 'float32', shape: [], data: new Float32Array(1) };
+
+/** A layer to emulate; null for any other node; the label of a layer that cannot be emulated. */
+function layerOf(node: Node): Omit<Layer, 'delta' | 'output'> | null | string {
+  if (!node.is('Conv', 'MatMul', 'Gemm')) return null;
+  const [data, weight] = node.inputs.map((input) => input?.producer ?? null);
+  if (data?.opType !== 'DequantizeLinear' || weight?.opType !== 'DequantizeLinear') return null;
+  const codes = data.inputs[0];
+  const [tensor, weightScales] = [weight.inputs[0]?.tensor, weight.inputs[1]?.tensor];
+  const [scale, zeroPoint] = [data.inputs[1]?.tensor, data.inputs[2]?.tensor];
+  if (codes == null || tensor?.dtype !== 'int8' || zeroPoint?.dtype !== 'uint8') return null;
+  if (weightScales == null || scale == null) return null;
+  const source = Int8Array.from(toFloat32(tensor));
+  const [first = 1, second = 1] = tensor.shape;
+  let weights: Int8Array;
+  let convolution: ConvolutionShape | null = null;
+  if (node.opType === 'Conv') {
+    convolution = convolutionShape(node, tensor.shape);
+    if (convolution === null) return node.label;
+    // Depthwise kernels widen before they add.
+    if (convolution.inputs === 1) return null;
+    weights = windowOrder(source, first, second, convolution.window);
+  } else {
+    const rows = node.opType === 'Gemm' && node.int('transB', 0) === 1;
+    weights = rows ? source : transposed(source, first, second);
+  }
+  const rowsFirst = node.opType === 'Conv' || (node.opType === 'Gemm' && node.int('transB', 0) === 1);
+  const channels = rowsFirst ? first : second;
+  const length = source.length / channels;
+  const inputScale = toFloat32(scale)[0] ?? 1;
+  const each = toFloat32(weightScales);
+  return {
+    label: node.label,
+    codes: codes.name,
+    pairs: riskyPairs(weights, length),
+    length,
+    channels,
+    scales: Float32Array.from(
+      { length: channels },
+      (_, channel) => inputScale * (each[each.length > 1 ? channel : 0] ?? 1),
+    ),
+    zeroPoint: toFloat32(zeroPoint)[0] ?? 0,
+    convolution,
+  };
+}
+
+/** [output, input, window] to [output, window, input]: kernels run over the input channels fastest. */
+function windowOrder(source: Int8Array, outputs: number, inputs: number, window: number): Int8Array {
+  const ordered = new Int8Array(source.length);
+  for (let output = 0; output < outputs; output++) {
+    for (let input = 0; input < inputs; input++) {
+      for (let position = 0; position < window; position++) {
+        const from = (output * inputs + input) * window + position;
+        ordered[(output * window + position) * inputs + input] = source[from] as number;
+      }
+    }
+  }
+  return ordered;
+}
+
+function transposed(source: Int8Array, rows: number, columns: number): Int8Array {
+  const result = new Int8Array(source.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++)
+      result[column * rows + row] = source[row * columns + column] as number;
+  }
+  return result;
+}
+
+/** Lets the codes and the output of a layer out, and adds its excess to what the readers of the output see. */
+function tap(graph: Graph, node: Node, layer: Omit<Layer, 'delta' | 'output'>): Layer {
+  const output = node.outputs[0] as Value;
+  const readers = [...output.consumers];
+  const delta = graph.addInput(graph.uniqueName(`${PREFIX}.delta`), tensorType('float32', null));
+  const sum = graph.createValue(`${PREFIX}.sum`);
+  graph.addNode({ opType: 'Add', inputs: [output, delta], outputs: [sum] });
+  for (const reader of readers) {
+    reader.inputs.forEach((input, index) => {
+      if (input === output) reader.setInput(index, sum);
+    });
+  }
+  const place = graph.outputs.indexOf(output);
+  if (place >= 0) {
+    const name = output.name;
+    output.name = graph.uniqueName(`${name}_float`);
+    sum.name = name;
+    sum.type = output.type;
+    graph.outputs[place] = sum;
+  }
+  const codes = node.inputs[0]?.producer?.inputs[0] as Value;
+  for (const value of [codes, output]) if (!graph.outputs.includes(value)) graph.outputs.push(value);
+  return { ...layer, codes: codes.name, output: output.name, delta: delta.name };
+}
+
+/** The excess of each sum as a float tensor of the shape of the layer's output; counts into `total` where given. */
+function excessOf(
+  layer: Layer,
+  codes: HostTensor | undefined,
+  output: HostTensor | undefined,
+  total: Sums | undefined,
+): HostTensor | null {
+  if (!(codes?.data instanceof Uint8Array) || !(output?.data instanceof Float32Array)) return null;
+  const excess = new Float32Array(output.data.length);
+  const { channels, length, convolution } = layer;
+  let saturated = 0;
+  let places: number;
+  if (convolution === null) {
+    places = codes.data.length / length;
+    for (let row = 0; row < places; row++) {
+      const read = codes.data.subarray(row * length, (row + 1) * length);
+      saturated += pairSaturation(read, layer.pairs, 0, channels, excess, row * channels, 1);
+    }
+  } else {
+    const batch = codes.shape[0] ?? 1;
+    const area = output.data.length / (batch * channels);
+    const perGroup = channels / convolution.groups;
+    const window = new Uint8Array(length);
+    places = batch * area;
+    for (let sample = 0; sample < batch; sample++) {
+      for (let group = 0; group < convolution.groups; group++) {
+        const first = group * perGroup;
+        for (let place = 0; place < area; place++) {
+          readWindow(codes, output.shape, convolution, { sample, group, place }, layer.zeroPoint, window);
+          const offset = (sample * channels + first) * area + place;
+          saturated += pairSaturation(window, layer.pairs, first, perGroup, excess, offset, area);
+        }
+      }
+    }
+  }
+  const inner = convolution === null ? 1 : excess.length / ((codes.shape[0] ?? 1) * channels);
+  let squares = 0;
+  for (let index = 0; index < excess.length; index++) {
+    const scaled = (excess[index] as number) * (layer.scales[Math.floor(index / inner) % channels] as number);
+    excess[index] = scaled;
+    squares += scaled * scaled;
+  }
+  if (total !== undefined) {
+    total.saturated += saturated;
+    total.pairs += places * channels * Math.floor(length / 2);
+    total.excess += squares;
+    total.power += output.data.reduce((sum, value) => sum + value * value, 0);
+  }
+  return { dtype: 'float32', shape: output.shape, data: excess };
+}
+
+function pick(feeds: Feeds, names: readonly string[]): Feeds {
+  return Object.fromEntries(names.flatMap((name) => (feeds[name] === undefined ? [] : [[name, feeds[name]]])));
+}
+
+function countAgreement(expected: Feeds, actual: Feeds, count: { same: number; rows: number }): void {
+  for (const [name, { data, shape }] of Object.entries(expected)) {
+    const other = actual[name]?.data;
+    const classes = shape.at(-1) ?? 1;
+    if (!(data instanceof Float32Array) || !(other instanceof Float32Array) || shape.length < 2 || classes < 2)
+      continue;
+    for (let row = 0; row < data.length; row += classes) {
+      count.rows++;
+      if (largest(data.subarray(row, row + classes)) === largest(other.subarray(row, row + classes))) count.same++;
+    }
+  }
+}
+
+function largest(values: Float32Array): number {
+  let best = 0;
+  for (let index = 1; index < values.length; index++)
+    if ((values[index] as number) > (values[best] as number)) best = index;
+  return best;
+}
+
+/** Single samples where the batch is free, else whole batches: activations of one sample are held at a time. */
+async function* oneByOne(batches: AsyncIterable<Feeds>, samples: number, model: Model): AsyncGenerator<Feeds> {
+  const free = model.graph.inputs
+    .filter(({ name }) => !name.startsWith(PREFIX))
+    .every(({ type }) => type?.kind === 'tensor' && typeof type.shape?.[0] !== 'number');
+  let count = 0;
+  for await (const feeds of batches) {
+    const rows = Object.values(feeds)[0]?.shape[0] ?? 1;
+    const split = free && Object.values(feeds).every(({ shape }) => shape[0] === rows);
+    for (let row = 0; row < (split ? rows : 1) && count < samples; row++) {
+      yield split ? sampleOf(feeds, row) : feeds;
+      count += split ? 1 : rows;
+    }
+    if (count >= samples) return;
+  }
+}
+
+function sampleOf(feeds: Feeds, row: number): Feeds {
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, { dtype, shape, data }]) => {
+      const size = data.length / (shape[0] ?? 1);
+      const part = data.slice(row * size, (row + 1) * size) as HostTensor['data'];
+      return [name, { dtype, shape: [1, ...shape.slice(1)], data: part }];
+    }),
+  );
+}
