@@ -22,7 +22,7 @@ function workerPackage(name: string, filter: string[]): FileSet {
 function nativePackages(platform: string, libvips: boolean): FileSet[] {
   return [
     workerPackage('onnxruntime-node', ['dist/*.js', `bin/napi-v6/${platform}/${ARCH}/*`]),
-    workerPackage(`@img/sharp-${platform}-${ARCH}`, ['index.cjs', 'lib/*']),
+    workerPackage(`@img/sharp-${platform}-${ARCH}`, ['index.cjs', 'versions.json', 'lib/*']),
     ...(libvips ? [workerPackage(`@img/sharp-libvips-${platform}-${ARCH}`, ['versions.json', 'lib/*'])] : []),
   ];
 }

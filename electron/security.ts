@@ -36,10 +36,13 @@ export function restrictSession(session: Session, developer: boolean): void {
   session.setDevicePermissionHandler(() => false);
   session.on('will-download', (event) => event.preventDefault());
   session.setSpellCheckerEnabled(false);
-  session.webRequest.onBeforeRequest((details, callback) => {
-    const allowed = isStudioUrl(details.url) || (developer && URL.parse(details.url)?.protocol === 'devtools:');
-    callback({ cancel: !allowed });
-  });
+  session.webRequest.onBeforeRequest(({ url }, callback) => callback({ cancel: !isAllowedRequest(url, developer) }));
+}
+
+function isAllowedRequest(address: string, developer: boolean): boolean {
+  const scheme = URL.parse(address)?.protocol;
+  // Pictures in texts of the studio: nothing is fetched, and the content security policy allows them for pictures only.
+  return isStudioUrl(address) || scheme === 'data:' || (developer && scheme === 'devtools:');
 }
 
 /** Keeps a page on the studio. Call it for every page that the app creates, whatever created it. */

@@ -59,6 +59,7 @@ describe('a session', () => {
 
   it.each([
     ['app://studio/assets/a.js', true, true],
+    ['data:image/png;base64,AAAA', true, true],
     ['app://other/', false, false],
     ['https://example.invalid/', false, false],
     ['http://127.0.0.1:8080/', false, false],
