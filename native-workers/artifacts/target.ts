@@ -7,7 +7,7 @@ import type { DType } from '../graph/dtype.ts';
 import type { Model } from '../graph/model.ts';
 import type { Value } from '../graph/value.ts';
 import type { Engine, Feeds } from '../lib/engine.ts';
-import type { unsupportedNodeSchema } from '../protocol/facts.ts';
+import type { LoadRow, unsupportedNodeSchema } from '../protocol/facts.ts';
 
 export interface Coverage {
   readonly nodes: number;
@@ -32,6 +32,8 @@ export interface TargetContext {
   readonly scratch: string;
   /** The model for formats of fixed sizes; made once, when it is asked for. */
   prepared(): Promise<PreparedModel>;
+  /** ONNX or ORT files of the other models that ship in the same package, for lists that must cover all of them. */
+  readonly companions?: readonly string[];
   progress(done: number, total: number, what: string): Promise<void>;
 }
 
@@ -45,6 +47,8 @@ export interface WrittenArtifact {
   readonly notes: readonly string[];
   /** How inputs and outputs are called and laid out in the artifact, where that is not as in the model. */
   readonly signature: ArtifactSignature;
+  /** Where it will load; made from `requires` where the target does not say. See `loads.ts`. */
+  readonly loads?: readonly LoadRow[];
 }
 
 export interface ArtifactSignature {
@@ -59,6 +63,8 @@ export interface SignatureValue {
   readonly name: string;
   readonly dtype: string;
   readonly shape: readonly (number | string | null)[];
+  /** Of a float output that is computed from integers: the real value of one step of them. */
+  readonly step?: number;
 }
 
 /** A loaded artifact on its own runtime, in this process; `run` takes and gives tensors under the names of the source model. */
@@ -89,6 +95,10 @@ export interface ArtifactTarget<Options extends object = object> {
    * is loaded in a process of its own, since some runtimes end the process when they fail.
    */
   readonly runtimeModule: string;
+  /** Further runtimes that the artifact must run on, as modules of the same kind. */
+  readonly otherRuntimes?: readonly string[];
+  /** How the artifact at `path` names the operator that makes the value `name` (its name there); null when none does. */
+  operatorOf?(path: string, name: string): Promise<string | null>;
   /** Tolerances of the check, against the largest reference value. */
   readonly tolerance: { readonly float: number; readonly steps: number };
 }

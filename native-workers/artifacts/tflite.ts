@@ -5,7 +5,7 @@
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { type Conversion, convert, refusalError } from '../formats/tflite/convert.ts';
-import type { TflValue } from '../formats/tflite/ir.ts';
+import { makersOf, type TflGraph, type TflTensor, type TflValue } from '../formats/tflite/ir.ts';
 import { writeTflite } from '../formats/tflite/write.ts';
 import type { Model } from '../graph/model.ts';
 import type { ArtifactTarget, SignatureValue, TargetContext } from './target.ts';
@@ -53,7 +53,10 @@ export const tflite: ArtifactTarget<TfliteOptions> = {
       notes: [...chosen].map(
         ([name, shape]) => `Sizes that the model leaves open were fixed: ${name} is [${shape.join(', ')}].`,
       ),
-      signature: { inputs: graph.inputs.map(signatureValue), outputs: graph.outputs.map(signatureValue) },
+      signature: {
+        inputs: graph.inputs.map(signatureValue),
+        outputs: graph.outputs.map((output) => outputValue(output, graph)),
+      },
     };
   },
 };
@@ -78,4 +81,27 @@ function signatureValue({ source, name, tensor }: TflValue): SignatureValue {
     dtype: tensor.dtype,
     shape: tensor.signature?.map((dim) => (dim < 0 ? null : dim)) ?? tensor.shape,
   };
+}
+
+function outputValue(output: TflValue, graph: TflGraph): SignatureValue {
+  const step = stepOf(output.tensor, graph);
+  return step === null ? signatureValue(output) : { ...signatureValue(output), step };
+}
+
+/** The largest scale of the integers that a float tensor was computed from; null where there are none. */
+function stepOf(tensor: TflTensor, { operators }: TflGraph): number | null {
+  if (tensor.dtype !== 'float32') return null;
+  const makers = makersOf(operators);
+  const seen = new Set([tensor]);
+  let step: number | null = null;
+  // A set may grow while it is walked.
+  for (const each of seen) {
+    const maker = makers.get(each);
+    if (maker === undefined) continue;
+    const scale =
+      maker.code === 'DEQUANTIZE' && !maker.inputs[0]?.constant ? maker.inputs[0]?.quantization?.scales[0] : undefined;
+    if (scale !== undefined) step = Math.max(step ?? 0, scale);
+    else for (const input of maker.inputs) if (input !== null) seen.add(input);
+  }
+  return step;
 }

@@ -10,7 +10,7 @@ export interface Difference {
   readonly cosine: number;
   /** null where no output is a row of scores. */
   readonly top1Agreement: number | null;
-  /** Of integer outputs; null when all are floats. */
+  /** Of integer outputs and floats computed from integers; null when there are none. */
   readonly steps: { readonly max: number; readonly withinOne: number } | null;
   /** Outputs that are missing or have another number of elements. */
   readonly missing: readonly string[];
@@ -30,8 +30,11 @@ export class Comparison {
   #maxSteps = 0;
   readonly #missing: Set<string> = new Set();
 
-  /** Adds one run: `expected` from the reference, `actual` under the same names. NaN on one side only counts as infinite. */
-  add(expected: Feeds, actual: Feeds): void {
+  /**
+   * Adds one run: `expected` from the reference, `actual` under the same names. NaN on one side only counts as infinite.
+   * `steps`: by name, what one step is worth in outputs that were computed from integers; these count as integers too.
+   */
+  add(expected: Feeds, actual: Feeds, steps: ReadonlyMap<string, number> = new Map()): void {
     this.#samples++;
     for (const [name, reference] of Object.entries(expected)) {
       const a = numbersOf(reference);
@@ -42,8 +45,8 @@ export class Comparison {
         this.#missing.add(name);
         continue;
       }
-      const integer = !isFloat(reference.dtype);
-      for (let index = 0; index < a.length; index++) this.#element(a[index] as number, b[index] as number, integer);
+      const step = isFloat(reference.dtype) ? (steps.get(name) ?? null) : 1;
+      for (let index = 0; index < a.length; index++) this.#element(a[index] as number, b[index] as number, step);
       const classes = reference.shape.at(-1) ?? 1;
       if (reference.shape.length === 2 && classes > 1) this.#scores(a, b, classes);
     }
@@ -62,9 +65,9 @@ export class Comparison {
     };
   }
 
-  #element(expected: number, actual: number, integer: boolean): void {
+  #element(expected: number, actual: number, step: number | null): void {
     if (Object.is(expected, actual) || expected === actual || (Number.isNaN(expected) && Number.isNaN(actual))) {
-      if (integer) {
+      if (step !== null) {
         this.#integers++;
         this.#withinOne++;
       }
@@ -78,10 +81,11 @@ export class Comparison {
       : difference;
     this.#maxAbs = Math.max(this.#maxAbs, distance);
     if (Number.isFinite(expected)) this.#largest = Math.max(this.#largest, Math.abs(expected));
-    if (integer && expected !== actual) {
+    if (step !== null && expected !== actual) {
+      const count = Math.round(distance / step);
       this.#integers++;
-      this.#maxSteps = Math.max(this.#maxSteps, distance);
-      if (distance <= 1) this.#withinOne++;
+      this.#maxSteps = Math.max(this.#maxSteps, count);
+      if (count <= 1) this.#withinOne++;
     }
     if (Number.isFinite(expected) && Number.isFinite(actual)) {
       this.#dot += expected * actual;

@@ -29,9 +29,12 @@ export async function verifyArtifact(request: VerifyRequest): Promise<Verificati
     const opened = await ArtifactClient.open(request.target.runtimeModule, request.path, request.signature);
     client = opened.client;
     runtime = opened.runtime;
+    const steps = new Map(
+      request.signature.outputs.flatMap(({ source, step }) => (step === undefined ? [] : [[source, step] as const])),
+    );
     for (const [index, feeds] of request.inputs.entries()) {
       const expected = await request.reference.run(feeds);
-      comparison.add(expected, await client.run(feeds));
+      comparison.add(expected, await client.run(feeds), steps);
       await request.progress(index + 1, request.inputs.length, `checking on ${runtime}`);
     }
     return judge(runtime, comparison.result(), errorsOf(client), request.target.tolerance);

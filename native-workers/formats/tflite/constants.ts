@@ -3,6 +3,8 @@ import type { DType } from '../../graph/dtype.ts';
 import { elementCount } from '../../graph/dtype.ts';
 import { Tensor, type TensorData } from '../../graph/tensor.ts';
 import { MemoryData } from '../../graph/tensor-data.ts';
+import { toNumbers } from '../../graph/tensor-values.ts';
+import type { TflTensor } from './ir.ts';
 
 /** Data made as a whole when it is read. */
 class LateData implements TensorData {
@@ -82,4 +84,15 @@ function walk(sizes: readonly number[], strides: readonly number[], visit: (from
       index[axis] = 0;
     }
   }
+}
+
+/** The real values of quantized constants. */
+export function realConstant(tensor: TflTensor): number[] {
+  const codes = tensor.constant === null ? [] : toNumbers(tensor.constant);
+  const { scales, zeroPoints, axis } = tensor.quantization ?? { scales: [1], zeroPoints: [0], axis: 0 };
+  const inner = tensor.shape.slice(axis + 1).reduce((all, dim) => all * dim, 1);
+  return codes.map((code, at) => {
+    const channel = scales.length === 1 ? 0 : Math.floor(at / inner) % scales.length;
+    return (code - (zeroPoints[channel] ?? 0)) * (scales[channel] ?? 1);
+  });
 }

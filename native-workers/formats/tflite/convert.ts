@@ -6,6 +6,7 @@
 import type { DType } from '../../graph/dtype.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { Model } from '../../graph/model.ts';
+import type { Node } from '../../graph/node.ts';
 import { topologicalOrder } from '../../graph/traversal.ts';
 import type { Value } from '../../graph/value.ts';
 import { HoneError } from '../../protocol/errors.ts';
@@ -13,7 +14,7 @@ import type { TflGraph, TflTensor, TflValue } from './ir.ts';
 import { assignLayout } from './layout.ts';
 import { internalType, Lowering, Refusal, type StaticType } from './lower/lowering.ts';
 import { findLowering } from './lower/registry.ts';
-import { planQuantization } from './plan-quantization.ts';
+import { isDequantize, planQuantization, storedTypeOf } from './plan-quantization.ts';
 import { simplify } from './simplify.ts';
 
 export interface Refused {
@@ -49,11 +50,8 @@ export function convert(model: Model, typeOf: (value: Value) => StaticType | nul
   }
   const nodes = topologicalOrder(graph);
   for (const node of nodes) {
-    lowering.begin(node);
     try {
-      const lower = findLowering(node);
-      if (lower === null) throw new Refusal('TFLite has no such operator, and Hone has no decomposition of it');
-      lower(node, lowering);
+      lowerNode(node, lowering);
     } catch (thrown) {
       refuse(node.label, node.domain === '' ? node.opType : `${node.domain}:${node.opType}`, thrown);
     }
@@ -65,6 +63,20 @@ export function convert(model: Model, typeOf: (value: Value) => StaticType | nul
   } catch (thrown) {
     refuse('', 'output', thrown);
     return { graph: null, nodes: nodes.length, refused };
+  }
+}
+
+/** A quantized node that TFLite has no quantized operator for is computed in float, between DEQUANTIZE and QUANTIZE. */
+function lowerNode(node: Node, lowering: Lowering): void {
+  const lower = findLowering(node);
+  if (lower === null) throw new Refusal('TFLite has no such operator, and Hone has no decomposition of it');
+  lowering.begin(node);
+  try {
+    lower(node, lowering);
+  } catch (thrown) {
+    if (!(thrown instanceof Refusal) || !lowering.isQuantized) throw thrown;
+    lowering.plan.nodes.delete(node);
+    lower(node, lowering);
   }
 }
 
@@ -87,8 +99,23 @@ function graphInput(value: Value, lowering: Lowering): TflValue {
     quantization: null,
     signature: null,
   };
+  const made = { source: value.name, name: value.name, tensor };
+  const [reader] = value.consumers;
+  const stored =
+    reader !== undefined && isDequantize(reader) && reader.inputs[0] === value ? storedTypeOf(reader) : null;
+  if (
+    stored !== null &&
+    stored.quantization.scales.length === 1 &&
+    (dtype === 'int8' || dtype === 'uint8' || dtype === 'int16')
+  ) {
+    const { scales, zeroPoints } = stored.quantization;
+    const shift = dtype === 'uint8' ? 128 : 0;
+    tensor.quantization = { scales, zeroPoints: zeroPoints.map((zero) => zero + shift), axis: 0 };
+    lowering.setCodes(value, shift === 0 ? tensor : lowering.emit('QUANTIZE', [tensor], { shape, ...stored }));
+    return made;
+  }
   lowering.define(value, lowering.cast(tensor, internalType(dtype)));
-  return { source: value.name, name: value.name, tensor };
+  return made;
 }
 
 function interfaceType(dtype: DType): DType {
@@ -109,10 +136,9 @@ function finish(graph: Graph, lowering: Lowering, inputs: readonly TflValue[]): 
 }
 
 function graphOutput(value: Value, lowering: Lowering): TflValue {
-  const quantized = lowering.findQuantized(value);
   const { dtype } = lowering.type(value);
-  let tensor =
-    quantized !== null && dtype !== 'float32' ? quantized : lowering.cast(lowering.tensor(value), interfaceType(dtype));
+  let tensor = codesAsOutput(value, dtype, lowering) ?? lowering.cast(lowering.tensor(value), interfaceType(dtype));
+  if (tensor.constant !== null) throw new Refusal(`the output '${value.name}' does not depend on any input`);
   const isOwn = lowering.operators.some(({ outputs }) => outputs.includes(tensor));
   // An output that is an input, a constant or another output as well gets an operator of its own.
   if (!isOwn || lowering.taken.has(tensor)) {
@@ -127,6 +153,16 @@ function graphOutput(value: Value, lowering: Lowering): TflValue {
   lowering.taken.add(tensor);
   tensor.name = value.name;
   return { source: value.name, name: value.name, tensor };
+}
+
+/** A quantized output in the integers that the source gives. */
+function codesAsOutput(value: Value, dtype: DType, lowering: Lowering): TflTensor | null {
+  const codes = lowering.findCodes(value);
+  if (codes === null || codes.quantization === null || codes.constant !== null) return null;
+  if (codes.dtype === dtype) return codes;
+  const zeroPoints = codes.quantization.zeroPoints.map((zero) => zero + 128);
+  const quantization = { ...codes.quantization, zeroPoints };
+  return lowering.emit('QUANTIZE', [codes], { shape: codes.shape, dtype, quantization });
 }
 
 /** Names are unique and of plain characters; what a name was is told by the signature. */

@@ -6,15 +6,14 @@
  * Types. TFLite computes in float32, int32, int64 and bool: half and double floats are float32 here, and 8- and 16-bit
  * integers that are no quantized values are int32. Casts stand at the inputs and outputs of the graph.
  */
-import { type DType, elementCount, isFloat } from '../../../graph/dtype.ts';
+import { DTYPES, type DType, elementCount, isFloat } from '../../../graph/dtype.ts';
 import type { Node } from '../../../graph/node.ts';
 import type { Tensor } from '../../../graph/tensor.ts';
 import { tensorFromNumbers, toNumbers } from '../../../graph/tensor-values.ts';
 import type { Value } from '../../../graph/value.ts';
-import { HoneError } from '../../../protocol/errors.ts';
-import { permutedTensor } from '../constants.ts';
+import { permutedTensor, realConstant } from '../constants.ts';
 import type { Options, Quantization, TflOperator, TflTensor } from '../ir.ts';
-import type { QuantizationPlan } from '../quantization-plan.ts';
+import type { QuantizationPlan } from '../plan-quantization.ts';
 import type { BuiltinOperator } from '../schema.ts';
 import { DTYPE_CODES } from '../schema.ts';
 
@@ -62,6 +61,8 @@ export class Lowering {
   readonly #tensors = new Map<Value, TflTensor>();
   /** The quantized form of values: what DequantizeLinear reads. */
   readonly #quantized = new Map<Value, TflTensor>();
+  /** Integer values that a quantized tensor holds: what QuantizeLinear makes. */
+  readonly #codes = new Map<Value, TflTensor>();
   /** Tensors that are outputs of the graph already. */
   readonly taken: Set<TflTensor> = new Set();
   #node: Node | null = null;
@@ -135,8 +136,21 @@ export class Lowering {
   tensor(value: Value): TflTensor {
     const known = this.#tensors.get(value);
     if (known !== undefined) return known;
+    const codes = this.#codes.get(value);
+    if (codes !== undefined && codes.constant === null) {
+      const shifted = this.cast(codes, 'int32');
+      const isUnsigned = DTYPES[this.dtype(value)].kind === 'unsigned';
+      const plain = isUnsigned && codes.dtype === 'int8' ? this.add(shifted, 128) : shifted;
+      this.#tensors.set(value, plain);
+      return plain;
+    }
     const quantized = this.#quantized.get(value);
     if (quantized !== undefined) {
+      if (quantized.constant !== null && quantized.dtype !== 'int8') {
+        const folded = this.constant('float32', realConstant(quantized), quantized.shape);
+        this.#tensors.set(value, folded);
+        return folded;
+      }
       const real = this.emit('DEQUANTIZE', [quantized], { shape: quantized.shape, dtype: 'float32' });
       this.#name(real, value);
       this.#tensors.set(value, real);
@@ -151,7 +165,7 @@ export class Lowering {
 
   quantizedTensor(value: Value): TflTensor {
     const tensor = this.#quantized.get(value);
-    if (tensor === undefined) throw new HoneError('internal', `The value ${value.name} has no quantized form.`);
+    if (tensor === undefined) throw new Refusal(`'${value.name}' has no quantized form`);
     return tensor;
   }
 
@@ -161,6 +175,15 @@ export class Lowering {
 
   setQuantized(value: Value, tensor: TflTensor): void {
     this.#quantized.set(value, tensor);
+  }
+
+  findCodes(value: Value): TflTensor | null {
+    return this.#codes.get(value) ?? null;
+  }
+
+  /** Says which quantized tensor holds the integers of a value. */
+  setCodes(value: Value, tensor: TflTensor): void {
+    this.#codes.set(value, tensor);
   }
 
   /** Says which tensor a value is. */

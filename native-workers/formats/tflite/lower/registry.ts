@@ -8,6 +8,7 @@ import type { Lowering } from './lowering.ts';
 import { MATMUL_LOWERINGS } from './matmul.ts';
 import { NORMALIZATION_LOWERINGS } from './normalization.ts';
 import { POOLING_LOWERINGS } from './pooling.ts';
+import { QUANTIZE_LOWERINGS } from './quantize.ts';
 import { REDUCTION_LOWERINGS } from './reduction.ts';
 import { RESIZE_LOWERINGS } from './resize.ts';
 import { SHAPE_LOWERINGS } from './shape.ts';
@@ -24,6 +25,7 @@ const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
     ...MATMUL_LOWERINGS,
     ...NORMALIZATION_LOWERINGS,
     ...POOLING_LOWERINGS,
+    ...QUANTIZE_LOWERINGS,
     ...REDUCTION_LOWERINGS,
     ...RESIZE_LOWERINGS,
     ...SHAPE_LOWERINGS,
