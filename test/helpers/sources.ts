@@ -13,14 +13,19 @@ export interface SourceFile {
   readonly imports: readonly { readonly target: string; readonly typeOnly: boolean }[];
 }
 
-const IMPORT = /^\s*(?:import|export)\s+(type\s+)?(?:[^'"();]*?\s+from\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+const IMPORT =
+  /^\s*(?:import|export)\s+(type\s+)?(?:[^'"();]*?\s+from\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
 
 export function sourceFiles(folders: readonly string[]): SourceFile[] {
   const files: SourceFile[] = [];
   for (const folder of folders) {
     for (const entry of readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !/\.(ts|tsx|css)$/.test(entry.name)) continue;
-      const path = posix.join(...join(entry.parentPath, entry.name).slice(ROOT.length + 1).split(/[\\/]/));
+      const path = posix.join(
+        ...join(entry.parentPath, entry.name)
+          .slice(ROOT.length + 1)
+          .split(/[\\/]/),
+      );
       if (path.includes('node_modules/')) continue;
       const text = readFileSync(join(ROOT, path), 'utf8');
       files.push({ path, text, imports: importsOf(path, text) });
