@@ -26,7 +26,8 @@ export interface ObserveRequest {
   readonly values: readonly Value[];
   /** Those of `values` whose mean and largest magnitude by channel are wanted, with the channel axis and the rank. */
   readonly channels: ReadonlyMap<Value, { readonly axis: number; readonly rank: number }>;
-  readonly batches: () => AsyncIterable<Feeds>;
+  /** The data, from its start; the argument limits the samples in a batch, where the model lets that be chosen. */
+  readonly batches: (batchSize?: number) => AsyncIterable<Feeds>;
   /** How many samples the batches hold together, for progress. */
   readonly samples: number;
   readonly open: OpenModel;
@@ -67,6 +68,8 @@ interface Running {
 
 /** The factor of the moving average of ranges. */
 const MOVING_AVERAGE = 0.01;
+/** Samples in a batch while the sizes of the tensors are not known: what the engine needs for a batch grows with it. */
+const FIRST_BATCH = 4;
 /** A tensor longer than this gives the histogram an even sample of its elements; its range stays exact. */
 const HISTOGRAM_ELEMENTS = 1 << 20;
 
@@ -147,7 +150,8 @@ async function reduceRanges(request: ObserveRequest, running: Map<Value, Running
   let batches = 0;
   let samples = 0;
   try {
-    for await (const feeds of request.batches()) {
+    for await (const feeds of request.batches(FIRST_BATCH)) {
+      checkInputs(session, feeds);
       const outputs = await session.run(feeds);
       for (const name of names) {
         const state = running.get(name.original) ?? emptyState();
@@ -184,7 +188,16 @@ async function fillHistograms(request: ObserveRequest, running: Map<Value, Runni
     const state = running.get(value);
     return state !== undefined && state.batches > 0 && state.max > state.min;
   });
-  const groups = groupByBytes(wide, (value) => (running.get(value)?.elements ?? 0) * 4, request.maxBytes);
+  // Smaller batches, rather than more runs of the model, where the tensors of a usual batch are too much at once.
+  const perSample = wide.reduce((sum, value) => sum + bytesPerSample(running.get(value)), 0);
+  const most = Math.max(1, Math.floor(request.maxBytes / Math.max(1, perSample)));
+  const rows = wide.reduce((largest, value) => Math.max(largest, running.get(value)?.rows ?? 1), 1);
+  const batchSize = most < rows ? most : undefined;
+  const groups = groupByBytes(
+    wide,
+    (value) => bytesPerSample(running.get(value)) * Math.min(rows, batchSize ?? rows),
+    request.maxBytes,
+  );
   let samples = request.samples;
   for (const group of groups) {
     const { model, values } = cloneModel(request.model);
@@ -192,7 +205,7 @@ async function fillHistograms(request: ObserveRequest, running: Map<Value, Runni
     for (const original of group) model.graph.outputs.push(mapped(values, original));
     const session = await request.open(model);
     try {
-      for await (const feeds of request.batches()) {
+      for await (const feeds of request.batches(batchSize)) {
         const outputs = await session.run(feeds);
         for (const original of group) {
           const state = running.get(original);
@@ -208,6 +221,21 @@ async function fillHistograms(request: ObserveRequest, running: Map<Value, Runni
       await session.release();
     }
   }
+}
+
+/** Throws `data-mismatch` for an input of the model that the data does not have. */
+function checkInputs(session: Session, feeds: Feeds): void {
+  const missing = session.inputs.filter(({ name }) => feeds[name] === undefined).map(({ name }) => `'${name}'`);
+  if (missing.length === 0) return;
+  const given = Object.keys(feeds).map((name) => `'${name}'`);
+  throw new HoneError(
+    'data-mismatch',
+    `The calibration data lacks the model's ${missing.length === 1 ? 'input' : 'inputs'} ${missing.join(', ')}; it has ${given.join(', ') || 'none'}.`,
+  );
+}
+
+function bytesPerSample(state: Running | undefined): number {
+  return state === undefined ? 0 : (state.elements * 4) / state.rows;
 }
 
 function emptyState(): Running {

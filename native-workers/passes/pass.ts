@@ -42,7 +42,13 @@ export type PassOutcome =
       /** What the pass measured for the report, by kind; see `passRowSchema`. */
       readonly details?: Readonly<Record<string, unknown>>;
     }
-  | { readonly status: 'unchanged'; readonly reason: string; readonly notes?: readonly PassNote[] }
+  | {
+      readonly status: 'unchanged';
+      readonly reason: string;
+      readonly notes?: readonly PassNote[];
+      /** What was measured before it was decided to change nothing. */
+      readonly details?: Readonly<Record<string, unknown>>;
+    }
   | { readonly status: 'skipped'; readonly reason: string; readonly notes?: readonly PassNote[] };
 
 /** Calibration inputs: an iterable that can be walked more than once and holds one batch at a time. */
@@ -50,7 +56,8 @@ export interface CalibrationData {
   readonly samples: number;
   /** True when the inputs are random and not the user's: the report says so in red. */
   readonly random: boolean;
-  batches(): AsyncIterable<Feeds>;
+  /** `batchSize`: the most samples in a batch, where the model lets that be chosen. */
+  batches(batchSize?: number): AsyncIterable<Feeds>;
 }
 
 /** What a candidate is worth on the user's data, against the model that the run started from. */

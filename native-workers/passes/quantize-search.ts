@@ -18,9 +18,11 @@ import { refuseQuantized } from './quantization/already-quantized.ts';
 import { withoutUncalibrated } from './quantization/apply.ts';
 import { type Candidate, quantizedCopy } from './quantization/candidates.ts';
 import { productsToGemm } from './quantization/gemm.ts';
+import { layerGraph } from './quantization/layer-graph.ts';
 import { raiseOpset } from './quantization/opset.ts';
 import { type PlacementOptions, placeQuantization } from './quantization/placement.ts';
 import { ACTIVATION_METHODS, type ActivationMethod, calibrateRanges } from './quantization/ranges.ts';
+import { predictSaturation, saturationNotes } from './quantization/saturation.ts';
 import { type LayerSensitivity, measureSensitivity } from './quantization/sensitivity.ts';
 import { QUANTIZATION_TARGETS } from './quantization/targets.ts';
 
@@ -72,6 +74,9 @@ const schema = z.strictObject({
   pairSafe: z.boolean().describe('Weights that cannot saturate on CPUs without VNNI.'),
   exclude: z.array(z.string()).describe('Names of nodes, or operator types, that stay float.'),
 });
+
+/** Samples on which the loss on CPUs without VNNI is predicted. */
+const SATURATION_SAMPLES = 16;
 
 /** One verified point of the front, as the report shows it. */
 export interface SearchPoint {
@@ -137,6 +142,7 @@ export const quantizeSearch = definePass(
     const candidates = frontOf(sensitivities, gains, options.points).map(build);
     const { points, best } = await verify(model, candidates, options, trial, context);
     const details = {
+      layers: layerGraph(placement.compute),
       search: points,
       sensitivity: sensitivities.map(({ plan, alone, among }) => ({
         node: plan.node.label,
@@ -147,15 +153,18 @@ export const quantizeSearch = definePass(
         float: best?.float.has(plan.node) ?? true,
       })),
     };
-    if (best === null) return { status: 'unchanged', reason: missedBy(points, options, trial) };
+    if (best === null) return { status: 'unchanged', reason: missedBy(points, options, trial), details };
     model.graph = best.model.graph;
     for (const [domain, version] of best.model.opsets) model.opsets.set(domain, version);
+    const saturation = options.pairSafe
+      ? null
+      : await predictSaturation(model, placement, calibration, target, SATURATION_SAMPLES, context);
     return {
       status: 'changed',
       counts: { ...best.applied.counts, 'layers left float by the search': best.float.size },
-      notes: best.applied.notes,
+      notes: [...best.applied.notes, ...saturationNotes(saturation)],
       expects: best.applied.expects,
-      details: { ...details, quantization: best.applied.layers },
+      details: { ...details, quantization: best.applied.layers, saturation },
     };
   },
 );

@@ -14,9 +14,11 @@ import { definePass } from './pass.ts';
 import { refuseQuantized } from './quantization/already-quantized.ts';
 import { applyQuantization, withoutUncalibrated } from './quantization/apply.ts';
 import { productsToGemm } from './quantization/gemm.ts';
+import { layerGraph } from './quantization/layer-graph.ts';
 import { raiseOpset } from './quantization/opset.ts';
 import { type Placement, placeQuantization } from './quantization/placement.ts';
 import { ACTIVATION_METHODS, type ActivationMethod, calibrateRanges } from './quantization/ranges.ts';
+import { predictSaturation, saturationNotes } from './quantization/saturation.ts';
 import { QUANTIZATION_TARGETS } from './quantization/targets.ts';
 
 export interface QuantizeStaticOptions {
@@ -38,6 +40,8 @@ export interface QuantizeStaticOptions {
   readonly depthwise: boolean;
   /** Weights with fewer elements stay float. */
   readonly minimumWeights: number;
+  /** Samples on which the loss on CPUs without VNNI is predicted; 0 leaves that out. */
+  readonly saturationSamples: number;
   /** Names of nodes, or operator types, that stay float. */
   readonly exclude: readonly string[];
   /** Quantizes a model that is quantized already. */
@@ -54,6 +58,7 @@ export const QUANTIZE_STATIC_DEFAULTS: QuantizeStaticOptions = {
   biasCorrection: true,
   depthwise: true,
   minimumWeights: 64,
+  saturationSamples: 16,
   exclude: [],
   force: false,
 };
@@ -74,6 +79,11 @@ const schema = z.strictObject({
   biasCorrection: z.boolean().describe('Shift each bias by the mean error that rounding the weights causes.'),
   depthwise: z.boolean().describe('Quantize depthwise convolutions too.'),
   minimumWeights: z.int().min(0).describe('Weights with fewer elements stay float.'),
+  saturationSamples: z
+    .int()
+    .min(0)
+    .max(1024)
+    .describe('Samples on which the loss on CPUs without VNNI is predicted; 0 leaves that out.'),
   exclude: z.array(z.string()).describe('Names of nodes, or operator types, that stay float.'),
   force: z.boolean().describe('Quantize a model that is quantized already.'),
 });
@@ -115,13 +125,18 @@ export const quantizeStatic = definePass(
       placement = place(
         new Map([...dropped].map((node) => [node, 'its activations were never finite on the calibration data'])),
       );
+    const layers = layerGraph(placement.compute);
     const applied = applyQuantization(model, placement, calibration, target, options);
+    const saturation = options.pairSafe
+      ? null
+      : await predictSaturation(model, placement, calibration, target, options.saturationSamples, context);
     return {
       status: 'changed',
       counts: applied.counts,
-      notes: applied.notes,
+      notes: [...applied.notes, ...saturationNotes(saturation)],
       expects: applied.expects,
-      details: { quantization: applied.layers },
+      // `quantization`: LayerFacts by layer. `saturation`: SaturationFacts, or null where nothing can saturate.
+      details: { quantization: applied.layers, layers, saturation },
     };
   },
 );

@@ -143,13 +143,10 @@ function rowOf(
     return { status: 'failed', reason: result.message, counts: {}, notes: [], error: result.toData() };
   }
   const notes = [...(result.notes ?? [])];
-  if (result.status !== 'changed') return { status: result.status, reason: result.reason, counts: {}, notes };
-  return {
-    status: 'changed',
-    counts: { ...result.counts },
-    notes,
-    ...(result.details === undefined ? {} : { details: { ...result.details } }),
-  };
+  const details = result.status === 'skipped' || result.details === undefined ? {} : { details: { ...result.details } };
+  if (result.status !== 'changed')
+    return { status: result.status, reason: result.reason, counts: {}, notes, ...details };
+  return { status: 'changed', counts: { ...result.counts }, notes, ...details };
 }
 
 function tell(context: RecipeContext, row: PassRow | undefined): void {
@@ -178,8 +175,8 @@ class WatchedCalibration implements CalibrationData {
     this.random = data.random;
   }
 
-  batches(): ReturnType<CalibrationData['batches']> {
+  batches(batchSize?: number): ReturnType<CalibrationData['batches']> {
     this.used = true;
-    return this.#data.batches();
+    return this.#data.batches(batchSize);
   }
 }

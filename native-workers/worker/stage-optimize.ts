@@ -157,8 +157,9 @@ async function openCalibration(
   const data: CalibrationData = {
     samples: limit,
     random: calibration === undefined,
-    async *batches(): AsyncGenerator<Feeds> {
-      for await (const { feeds } of runnableBatches(dataset, signature, { limit, seed })) yield feeds;
+    async *batches(batchSize): AsyncGenerator<Feeds> {
+      const size = batchSize === undefined ? {} : { batchSize };
+      for await (const { feeds } of runnableBatches(dataset, signature, { limit, seed, ...size })) yield feeds;
     },
   };
   return { data, close: () => dataset.close() };

@@ -39,7 +39,7 @@ export interface Calibration {
 }
 
 /** Most bytes of activations brought out of the engine at once while histograms fill. */
-const TAP_BYTES = 128 * 1024 * 1024;
+const TAP_BYTES = 64 * 1024 * 1024;
 /** Samples on which candidate ranges are compared, at most. */
 const PROBE_SAMPLES = 64;
 
@@ -65,7 +65,7 @@ export async function calibrateRanges(
     // What a layer reads may take its parameters from elsewhere, but its means are its own.
     values: [...new Set([...sources, ...placement.compute.map((plan) => plan.data)])],
     channels: channelsOf(placement, await context.types(model)),
-    batches: () => calibration.batches(),
+    batches: (batchSize) => calibration.batches(batchSize),
     samples: calibration.samples,
     open: context.open,
     progress: context.progress,

@@ -1,0 +1,148 @@
+/**
+ * Peak memory and time of static INT8 on a generated model of ResNet-50's size and shape (random weights; 25.5 million of them),
+ * calibrated on generated images of 224 x 224: in a fresh process for each number of images, so that the growth is seen.
+ * Writes test/bench/results/calibration-memory.json. With --write FILE it only writes the model, for other programs to measure.
+ *
+ * Run: node test/bench/calibration-memory.ts [images …]
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { arch, cpus, loadavg, platform, release, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { runnableBatches } from '../../native-workers/datasets/batching.ts';
+import { seededInputs } from '../../native-workers/datasets/seeded-inputs.ts';
+import { signatureOf } from '../../native-workers/datasets/signature.ts';
+import { writeOnnx } from '../../native-workers/formats/onnx/write.ts';
+import { openModel } from '../../native-workers/formats/registry.ts';
+import type { Model } from '../../native-workers/graph/model.ts';
+import type { Value } from '../../native-workers/graph/value.ts';
+import type { Feeds } from '../../native-workers/lib/engine.ts';
+import { peakMemory } from '../../native-workers/lib/peak-memory.ts';
+import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
+import { applyRecipe } from '../../native-workers/worker/apply-recipe.ts';
+import { modelOpener, typesOf } from '../../native-workers/worker/engine-models.ts';
+import { ModelBuilder } from '../helpers/models.ts';
+import { ROOT } from '../helpers/sources.ts';
+
+/** Bottleneck blocks of ResNet-50 by stage, with the batch normalization folded away. */
+function resnet50(): Model {
+  const build = new ModelBuilder('resnet50');
+  let count = 0;
+  const conv = (data: Value, inputs: number, outputs: number, kernel: number, stride: number, gain = 1): Value => {
+    const name = `conv${count++}`;
+    const deviation = gain * Math.sqrt(2 / (inputs * kernel * kernel));
+    const pad = Math.floor(kernel / 2);
+    return build.op(
+      'Conv',
+      [
+        data,
+        build.weight(`${name}.weight`, [outputs, inputs, kernel, kernel], deviation),
+        build.weight(`${name}.bias`, [outputs]),
+      ],
+      name,
+      { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [pad, pad, pad, pad] },
+    );
+  };
+  const relu = (data: Value): Value => build.op('Relu', [data], `${data.name}.relu`);
+  let data = relu(conv(build.input('image', ['batch', 3, 224, 224]), 3, 64, 7, 2));
+  data = build.op('MaxPool', [data], 'pool', { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] });
+  let channels = 64;
+  for (const [stage, blocks] of [3, 4, 6, 3].entries()) {
+    const width = 64 * 2 ** stage;
+    for (let block = 0; block < blocks; block++) {
+      const stride = block === 0 && stage > 0 ? 2 : 1;
+      const narrow = relu(conv(data, channels, width, 1, 1));
+      const wide = conv(relu(conv(narrow, width, width, 3, stride)), width, width * 4, 1, 1, 0.3);
+      const shortcut = block === 0 ? conv(data, channels, width * 4, 1, stride) : data;
+      data = relu(build.op('Add', [wide, shortcut], `sum${count}`));
+      channels = width * 4;
+    }
+  }
+  const flat = build.op('Flatten', [build.op('GlobalAveragePool', [data], 'mean')], 'flat');
+  const scores = build.op(
+    'Gemm',
+    [flat, build.weight('fc', [1000, 2048], 0.02), build.weight('fc.bias', [1000])],
+    'scores',
+    {
+      transB: 1,
+    },
+  );
+  return build.outputs(scores).model();
+}
+
+/** In the child: quantizes the model on so many images and tells what it took. */
+async function quantize(path: string, images: number): Promise<object> {
+  const engine = await openEngine();
+  const scratch = mkdtempSync(join(tmpdir(), 'calibration-'));
+  try {
+    const model = await openModel(path);
+    const signature = signatureOf(model);
+    const dataset = seededInputs(signature, images, 1);
+    const calibration = {
+      samples: images,
+      random: true,
+      async *batches(batchSize?: number): AsyncGenerator<Feeds> {
+        const options = { limit: images, seed: 1, ...(batchSize === undefined ? {} : { batchSize }) };
+        for await (const { feeds } of runnableBatches(dataset, signature, options)) yield feeds;
+      },
+    };
+    const before = peakMemory();
+    const start = performance.now();
+    const { rows } = await applyRecipe(
+      model,
+      {
+        schema: 1,
+        name: 'int8',
+        steps: [{ pass: 'quantize-static', options: { method: 'mse', saturationSamples: 0 } }],
+      },
+      {
+        engine,
+        open: modelOpener(engine, scratch),
+        types: typesOf(engine, scratch),
+        calibration,
+        trial: null,
+        seed: 1,
+        scratch,
+        progress: async () => undefined,
+        log: () => undefined,
+      },
+    );
+    const [row] = rows;
+    if (row?.status !== 'changed') throw new Error(`Nothing was quantized: ${row?.reason}`);
+    return {
+      images,
+      seconds: (performance.now() - start) / 1000,
+      peakMemory: peakMemory(),
+      peakMemoryBefore: before,
+      layers: row.counts['layers to INT8'],
+    };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+const [first, second, third] = process.argv.slice(2);
+if (first === '--write' && second !== undefined) await writeOnnx(resnet50(), second);
+else if (first === '--child' && second !== undefined) {
+  process.stdout.write(JSON.stringify(await quantize(second, Number(third))));
+} else {
+  const numbers = process.argv.slice(2).map(Number);
+  const folder = mkdtempSync(join(tmpdir(), 'calibration-memory-'));
+  const path = join(folder, 'resnet50.onnx');
+  await writeOnnx(resnet50(), path);
+  const runs = (numbers.length > 0 ? numbers : [8, 64, 512]).map((images) => {
+    const found = execFileSync(process.execPath, [import.meta.filename, '--child', path, String(images)]);
+    process.stdout.write(`${found}\n`);
+    return JSON.parse(String(found)) as object;
+  });
+  const machine = {
+    platform: platform(),
+    arch: arch(),
+    release: release(),
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+  };
+  const facts = { machine: { ...machine, memory: totalmem(), load: loadavg()[0] }, node: process.version, runs };
+  writeFileSync(join(ROOT, 'test/bench/results/calibration-memory.json'), `${JSON.stringify(facts, null, 1)}\n`);
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { type ObserveRequest, observe } from '../../../native-workers/calibrate/observe.ts';
+import type { Value } from '../../../native-workers/graph/value.ts';
+import type { Feeds } from '../../../native-workers/lib/engine.ts';
+import { ModelBuilder } from '../../helpers/models.ts';
+import { float32, passContext } from '../../helpers/passes.ts';
+
+/** y = relu(a + b): two inputs of any number of rows. */
+function sum(opset = 17) {
+  const build = new ModelBuilder();
+  const [a, b] = [build.input('a', ['batch', 2]), build.input('b', ['batch', 2])];
+  const total = build.op('Add', [a, b], 'total');
+  const model = build.outputs(build.op('Relu', [total], 'y')).model(opset);
+  return { model, a, total };
+}
+
+function request(
+  model: ObserveRequest['model'],
+  values: readonly Value[],
+  batches: readonly Feeds[],
+  changes: Partial<ObserveRequest> = {},
+): ObserveRequest {
+  return {
+    model,
+    values,
+    channels: new Map(),
+    batches: async function* () {
+      yield* batches;
+    },
+    samples: batches.length,
+    open: passContext().open,
+    progress: async () => undefined,
+    maxBytes: 1 << 20,
+    histograms: true,
+    ...changes,
+  };
+}
+
+const feeds = (...rows: [number, number][]): Feeds => ({
+  a: float32([rows.length, 2], rows.flat()),
+  b: float32(
+    [rows.length, 2],
+    rows.flatMap(() => [0, 0]),
+  ),
+});
+
+describe('observe', () => {
+  it('counts every element of ragged batches, with several inputs', async () => {
+    const { model, total } = sum();
+    const found = await observe(request(model, [total], [feeds([1, 2], [3, -4]), feeds([5, 0])]));
+    const observation = found.get(total);
+    expect(observation?.range).toEqual({ min: -4, max: 5 });
+    expect(observation?.histogram?.total).toBe(6);
+    expect(observation?.histogram?.zeros).toBe(1);
+    expect(observation).toMatchObject({ elements: 4, rows: 2, notFinite: 0 });
+  });
+
+  it.each([13, 17, 18, 21])('takes means and largest magnitudes by channel in opset %i', async (opset) => {
+    const { model, total } = sum(opset);
+    const channels = new Map([[total, { axis: -1, rank: 2 }]]);
+    const found = await observe(request(model, [total], [feeds([1, -6], [3, 2])], { channels }));
+    const statistics = found.get(total)?.channels;
+    expect([...(statistics?.mean ?? [])]).toEqual([2, -2]);
+    expect([...(statistics?.meanSquare ?? [])]).toEqual([5, 20]);
+    expect([...(statistics?.absMax ?? [])]).toEqual([3, 6]);
+  });
+
+  it('leaves out batches that hold NaN or infinity, and counts them', async () => {
+    const { model, total } = sum();
+    const batches = [feeds([1, 2]), feeds([Number.NaN, 9]), feeds([Number.POSITIVE_INFINITY, 9]), feeds([-3, 0])];
+    const observation = (await observe(request(model, [total], batches, { histograms: false }))).get(total);
+    expect(observation?.range).toEqual({ min: -3, max: 2 });
+    expect(observation?.notFinite).toBe(2);
+  });
+
+  it('has no observation of a tensor that is never finite', async () => {
+    const { model, total } = sum();
+    const found = await observe(request(model, [total], [feeds([Number.NaN, Number.NaN])]));
+    expect(found.size).toBe(0);
+  });
+
+  it('takes one sample, and a tensor that is constant', async () => {
+    const { model, total } = sum();
+    const observation = (await observe(request(model, [total], [feeds([7, 7])]))).get(total);
+    expect(observation?.range).toEqual({ min: 7, max: 7 });
+    expect(observation?.histogram).toBeNull();
+  });
+
+  it('asks for smaller batches where a usual one is too much at once', async () => {
+    const { model, a, total } = sum();
+    const asked: (number | undefined)[] = [];
+    const rows: [number, number][] = [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+      [7, 8],
+    ];
+    const found = await observe(
+      request(model, [a, total], [], {
+        maxBytes: 32,
+        batches: async function* (batchSize) {
+          asked.push(batchSize);
+          const size = batchSize ?? 4;
+          for (let row = 0; row < 4; row += size) yield feeds(...rows.slice(row, row + size));
+        },
+      }),
+    );
+    expect(asked).toEqual([4, 2]);
+    expect(found.get(total)?.histogram?.total).toBe(8);
+  });
+
+  it('refuses data without samples', async () => {
+    const { model, total } = sum();
+    await expect(observe(request(model, [total], []))).rejects.toMatchObject({ code: 'data-empty' });
+  });
+});
