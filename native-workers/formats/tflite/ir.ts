@@ -29,7 +29,7 @@ export type OptionValue = number | boolean | string | readonly number[] | undefi
 export type Options = Readonly<Record<string, OptionValue>>;
 
 export interface TflOperator {
-  readonly code: BuiltinOperator;
+  code: BuiltinOperator;
   inputs: (TflTensor | null)[];
   outputs: TflTensor[];
   /** Fields of the operator's option table. */
