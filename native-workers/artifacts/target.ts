@@ -49,6 +49,8 @@ export interface WrittenArtifact {
   readonly signature: ArtifactSignature;
   /** Where it will load; made from `requires` where the target does not say. See `loads.ts`. */
   readonly loads?: readonly LoadRow[];
+  /** In place of the target's, where it depends on the options (float16). */
+  readonly tolerance?: ArtifactTarget['tolerance'];
 }
 
 export interface ArtifactSignature {

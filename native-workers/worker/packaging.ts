@@ -173,7 +173,7 @@ async function finish(
   const { request, context, labels, preprocess, source } = shared;
   const reference = await shared.engine.open(request.model, { threads: 1 });
   const verified = await verifyArtifact({
-    target,
+    target: { ...target, tolerance: written.tolerance ?? target.tolerance },
     path: join(folder, written.path),
     signature: written.signature,
     reference,

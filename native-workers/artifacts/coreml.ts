@@ -1,0 +1,175 @@
+/**
+ * Core ML: an ML Program in an `.mlpackage`, for iOS 15 to 26 and macOS of the same years. Core ML itself runs on Apple's
+ * systems only; elsewhere the package is read back and run on ONNX Runtime, which the report says in these words.
+ */
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { type ConvertOptions, convert, type NamedFeature } from '../formats/coreml/convert.ts';
+import { findLowering } from '../formats/coreml/lower/registry.ts';
+import { prepare } from '../formats/coreml/prepare.ts';
+import { TARGETS } from '../formats/coreml/schema.ts';
+import { writePackage } from '../formats/coreml/write-package.ts';
+import type { Model } from '../graph/model.ts';
+import type { Node } from '../graph/node.ts';
+import { topologicalOrder } from '../graph/traversal.ts';
+import type { ArtifactTarget, Coverage, SignatureValue } from './target.ts';
+
+export interface CoremlOptions {
+  /** The oldest system that shall load it. */
+  readonly target: keyof typeof TARGETS;
+  readonly precision: 'float16' | 'float32';
+  readonly weights: ConvertOptions['weights'];
+  /** Of the first dimension of the inputs, where the model leaves it open; 0 keeps it open. */
+  readonly batch: number;
+  /** The most of any dimension that stays open. */
+  readonly largest: number;
+  /** The first input as a picture whose pixels are 0 to 255. */
+  readonly image: 'none' | 'rgb' | 'bgr' | 'gray';
+  readonly imageScale: number;
+  /** Of each channel; added after the scale. */
+  readonly imageBias: readonly number[];
+  /** Class names of the first output; none makes no classifier. */
+  readonly labels: readonly string[];
+}
+
+export const COREML_DEFAULTS: CoremlOptions = {
+  target: 'iOS16',
+  precision: 'float16',
+  weights: 'none',
+  batch: 1,
+  largest: 512,
+  image: 'none',
+  imageScale: 1,
+  imageBias: [],
+  labels: [],
+};
+
+const schema = z.strictObject({
+  target: z.enum(['iOS15', 'iOS16', 'iOS17', 'iOS18', 'iOS26']).describe('The oldest system that shall load it.'),
+  precision: z.enum(['float16', 'float32']).describe('float16 also runs on the Neural Engine; float32 does not.'),
+  weights: z
+    .enum(['none', 'int8', 'int4', 'palette4', 'palette6', 'palette8'])
+    .describe('How large weights are stored: int8 and palettes need iOS 16, int4 in blocks iOS 18.'),
+  batch: z.number().int().min(0).max(4096).describe('Batch size where the model leaves it open; 0 keeps it open.'),
+  largest: z.number().int().min(1).max(65536).describe('The most of a dimension that stays open.'),
+  image: z.enum(['none', 'rgb', 'bgr', 'gray']).describe('The first input as a picture instead of an array.'),
+  imageScale: z.number().describe('Pixels, 0 to 255, are multiplied by this.'),
+  imageBias: z.array(z.number()).max(4).describe('Added to each channel after the scale.'),
+  labels: z.array(z.string()).describe('Class names of the first output.'),
+});
+
+/**
+ * float32: the same arithmetic in another order. float16 keeps 11 bits, a rounding of 5e-4 at most in each of some hundred
+ * layers, which adds up as their root: 1e-2. Compressed weights add their own steps: half of 1/127 of the largest weight of a
+ * channel for int8, much more for 16 values. Whether that is good enough is for the metric on the user's data to say.
+ */
+const FLOAT32_TOLERANCE = 1e-4;
+const FLOAT16_TOLERANCE = 1e-2;
+const WEIGHTS_TOLERANCE: Readonly<Record<CoremlOptions['weights'], number>> = {
+  none: 0,
+  int8: 0.05,
+  palette8: 0.05,
+  palette6: 0.15,
+  palette4: 0.5,
+  int4: 0.5,
+};
+
+/** Integers differ by more than rounding only where floats were rounded before: none here is quantized. */
+const STEPS = 3;
+
+export function toleranceOf(options: CoremlOptions): { float: number; steps: number } {
+  const float = options.precision === 'float16' ? FLOAT16_TOLERANCE : FLOAT32_TOLERANCE;
+  return { float: float + WEIGHTS_TOLERANCE[options.weights], steps: STEPS };
+}
+
+export const coreml: ArtifactTarget<CoremlOptions> = {
+  id: 'coreml',
+  title: 'Core ML',
+  defaults: COREML_DEFAULTS,
+  schema,
+  tolerance: { float: FLOAT32_TOLERANCE, steps: STEPS },
+  runtimeModule: 'runtimes/coreml-artifact.ts',
+
+  coverage(model, options) {
+    return coverageOf(model, options);
+  },
+
+  async write(model, folder, options, context) {
+    await context.progress(0, 3, 'preparing the model');
+    const prepared = await prepare(model, context.engine, context.scratch, (_dim, _input, axis) =>
+      axis === 0 && options.batch > 0 ? options.batch : null,
+    );
+    await context.progress(1, 3, 'writing operators');
+    const { image, imageScale, imageBias, labels } = options;
+    const converted = convert(prepared, {
+      target: options.target,
+      precision: options.precision,
+      weights: options.weights,
+      largest: options.largest,
+      ...(image === 'none' ? {} : { image: { color: image, scale: imageScale, bias: imageBias } }),
+      ...(labels.length === 0 ? {} : { labels }),
+    });
+    await context.progress(2, 3, 'writing weights');
+    const name = `${basename(context.source)
+      .replace(/\.[^.]+$/, '')
+      .replace(/[^\w.-]+/g, '_')}.mlpackage`;
+    const files = await writePackage(converted.package, join(folder, name));
+    const { number, macOS } = TARGETS[options.target];
+    return {
+      path: name,
+      files: files.map((file) => join(name, file)),
+      requires: { iOS: String(number), macOS: String(macOS) },
+      notes: notesOf(options, converted.inputs),
+      signature: { inputs: converted.inputs.map(signatureValue), outputs: converted.outputs.map(signatureValue) },
+      tolerance: toleranceOf(options),
+    };
+  },
+};
+
+function signatureValue({ source, feature }: NamedFeature): SignatureValue {
+  const { dtype, shape } = feature.type;
+  return { source, name: feature.name, dtype: dtype === 'int32' ? 'int32' : 'float32', shape };
+}
+
+/** By operator; what depends on shapes shows when the model is written, which then names every node that cannot be. */
+function coverageOf(model: Model, options: CoremlOptions): Coverage {
+  const nodes = topologicalOrder(model.graph);
+  const unsupported = nodes.flatMap((node) => {
+    const reason = reasonOf(node, model, options);
+    const type = node.domain === '' ? node.opType : `${node.domain}:${node.opType}`;
+    return reason === null ? [] : [{ node: node.label, type, reason }];
+  });
+  return { nodes: nodes.length, supported: nodes.length - unsupported.length, unsupported };
+}
+
+function reasonOf(node: Node, model: Model, options: CoremlOptions): string | null {
+  const isCall = model.functions.some(({ name, domain }) => name === node.opType && domain === node.domain);
+  if (isCall || node.is('Constant')) return null;
+  if (findLowering(node) === null) return 'Hone does not convert this operator to Core ML';
+  const { number } = TARGETS[options.target];
+  if (node.is('QuantizeLinear') && number < 17) return 'quantized activations need iOS 17';
+  if (node.is('DequantizeLinear') && number < 16) return 'quantized weights need iOS 16';
+  return null;
+}
+
+function notesOf(options: CoremlOptions, inputs: readonly NamedFeature[]): string[] {
+  const { number, macOS } = TARGETS[options.target];
+  const notes = [
+    `Loads on iOS ${number}, iPadOS ${number}, macOS ${macOS} and newer.`,
+    'Checked by reading the package back and running its MIL on ONNX Runtime, not on Core ML: try it on a device before shipping.',
+    "Core AI (.aimodel, iOS 27) is made by Apple's own converters only; Hone cannot write it. Keep the ONNX model for them.",
+  ];
+  if (options.precision === 'float32')
+    notes.push('The Neural Engine computes in float16 only: this one runs on the CPU and the GPU.');
+  if (options.weights !== 'none')
+    notes.push(`Large weights are stored as ${options.weights}; measure the metric on your own data.`);
+  if (inputs.some(({ feature }) => feature.range !== undefined))
+    notes.push(
+      `Open dimensions run from 1 to ${options.largest}; open shapes often keep a model off the Neural Engine.`,
+    );
+  if (options.image !== 'none')
+    notes.push('The first input is a picture of pixels 0 to 255; scale and bias are inside the model.');
+  if (options.labels.length > 0)
+    notes.push('classProbabilities is the softmax of the first output; classLabel is its first class.');
+  return notes;
+}

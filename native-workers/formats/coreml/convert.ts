@@ -1,0 +1,264 @@
+/** A prepared ONNX model as an ML Program, with what apps see of it. */
+import type { Model } from '../../graph/model.ts';
+import type { Node } from '../../graph/node.ts';
+import { topologicalOrder } from '../../graph/traversal.ts';
+import type { Value } from '../../graph/value.ts';
+import { HoneError } from '../../protocol/errors.ts';
+import { numbersConstant } from './constants.ts';
+import { toFloat16 } from './float16.ts';
+import { internalDType, Lowering, type LoweringOptions, Refusal, type SourceType } from './lower/lowering.ts';
+import { findLowering } from './lower/registry.ts';
+import { Names } from './names.ts';
+import {
+  type ImageFeature,
+  type MilFeature,
+  type MilFunction,
+  type MilOperation,
+  type MilPackage,
+  type MilType,
+  MilValue,
+  stringList,
+} from './program.ts';
+import { TARGETS, type Target } from './schema.ts';
+
+export interface ConvertOptions {
+  readonly target: Target;
+  readonly precision: 'float16' | 'float32';
+  readonly weights: LoweringOptions['weights'];
+  /** The most of a dimension that stays open. */
+  readonly largest: number;
+  /** The first input becomes a picture; its pixels, 0 to 255, are multiplied by `scale` and `bias` of each channel is added. */
+  readonly image?: { readonly color: ImageFeature['color']; readonly scale: number; readonly bias: readonly number[] };
+  /** Class names: the first output becomes the probabilities of a classifier. */
+  readonly labels?: readonly string[];
+}
+
+export interface Refused {
+  readonly node: string;
+  readonly type: string;
+  readonly reason: string;
+}
+
+/** How a value of the source is called in the artifact. */
+export interface NamedFeature {
+  readonly source: string;
+  readonly feature: MilFeature;
+}
+
+export interface Conversion {
+  readonly package: MilPackage;
+  readonly inputs: readonly NamedFeature[];
+  readonly outputs: readonly NamedFeature[];
+}
+
+function sourceType(value: Value): SourceType | null {
+  const { type, tensor } = value;
+  if (tensor !== null) return { dtype: tensor.dtype, shape: tensor.shape };
+  if (type?.kind !== 'tensor' || type.dtype === null || type.shape === null) return null;
+  return { dtype: type.dtype, shape: type.shape.map((dim) => (typeof dim === 'number' ? dim : null)) };
+}
+
+/** Throws `operator-unsupported` with every node that cannot be said, each with its reason. */
+export function convert(model: Model, options: ConvertOptions): Conversion {
+  const { graph } = model;
+  const names = new Names();
+  const target = TARGETS[options.target];
+  const lowering = new Lowering(sourceType, names, {
+    target: target.number,
+    weights: options.weights,
+    opset: model.opset,
+  });
+  const refused: Refused[] = [];
+  const attempt = (node: string, type: string, work: () => void): void => {
+    try {
+      work();
+    } catch (thrown) {
+      if (!(thrown instanceof Refusal)) throw thrown;
+      refused.push({ node, type, reason: thrown.message });
+    }
+  };
+  const main: MilFunction = { opset: target.opset, inputs: [], operations: lowering.operations, outputs: [] };
+  const inputs: NamedFeature[] = [];
+  for (const value of graph.inputs) {
+    if (value.isConstant || value.consumers.size === 0) continue;
+    attempt(value.name, 'input', () => inputs.push(graphInput(value, lowering, main, options, inputs.length === 0)));
+  }
+  const nodes = topologicalOrder(graph);
+  for (const node of nodes) {
+    lowering.begin(node);
+    attempt(node.label, typeName(node), () => {
+      const lower = findLowering(node);
+      if (lower === null) throw new Refusal('Hone does not convert this operator to Core ML');
+      lower(node, lowering);
+    });
+  }
+  const outputs: NamedFeature[] = [];
+  for (const value of graph.outputs) {
+    attempt(value.name, 'output', () => outputs.push(graphOutput(value, lowering, main)));
+  }
+  if (refused.length > 0) throw refusal(refused, nodes.length);
+  removeUnread(main);
+  if (options.precision === 'float16') toFloat16(main, names, target.number);
+  const classifier = options.labels === undefined ? null : classify(main, names, outputs, options.labels);
+  const features = outputs.map(({ feature }) => feature);
+  return {
+    inputs,
+    outputs,
+    package: {
+      specification: target.specification,
+      main,
+      inputs: inputs.map(({ feature }) => feature),
+      outputs: classifier === null ? features : [...features, ...classifier.features],
+      ...(classifier === null ? {} : { predicted: classifier.predicted }),
+      metadata: {
+        description: model.docString.slice(0, 1000),
+        version: '',
+        author: '',
+        license: model.metadata.get('license') ?? '',
+      },
+    },
+  };
+}
+
+const typeName = (node: Node): string => (node.domain === '' ? node.opType : `${node.domain}:${node.opType}`);
+
+function refusal(refused: readonly Refused[], nodes: number): HoneError {
+  const roots = refused.filter(({ reason }) => !reason.endsWith('is made by an operator that is not converted'));
+  const shown = (roots.length > 0 ? roots : refused)
+    .slice(0, 5)
+    .map(({ node, type, reason }) => `${type} ${node}: ${reason}`);
+  const [first] = roots;
+  return new HoneError(
+    'operator-unsupported',
+    `${roots.length} of ${nodes} nodes cannot be said in Core ML. ${shown.join('; ')}.`,
+    first === undefined ? {} : { where: { node: first.node } },
+  );
+}
+
+function graphInput(
+  value: Value,
+  lowering: Lowering,
+  main: MilFunction,
+  options: ConvertOptions,
+  isFirst: boolean,
+): NamedFeature {
+  const { dtype, shape } = lowering.type(value);
+  const internal = internalDType(dtype);
+  const isScalar = shape.length === 0;
+  // Arrays of apps have at least one dimension and are floats or int32.
+  const type: MilType = { dtype: internal === 'bool' ? 'int32' : internal, shape: isScalar ? [1] : shape };
+  const input = new MilValue(lowering.names.unique(value.name), type);
+  main.inputs.push(input);
+  let inside = input;
+  if (isScalar)
+    inside = lowering.op('squeeze', { x: inside, axes: lowering.ints([0], 'axes') }, { ...type, shape: [] });
+  if (internal === 'bool') inside = lowering.cast(inside, 'bool');
+  const open = shape.some((dim) => dim === null);
+  const range = shape.map((dim): [number, number] => (dim === null ? [1, options.largest] : [dim, dim]));
+  let feature: MilFeature = { name: input.name, type, ...(open ? { range } : {}) };
+  if (isFirst && options.image !== undefined) {
+    feature = { ...feature, image: imageOf(shape, options.image.color) };
+    inside = preprocessed(inside, lowering, options.image);
+  }
+  lowering.set(value, inside);
+  return { source: value.name, feature };
+}
+
+function imageOf(shape: readonly (number | null)[], color: ImageFeature['color']): ImageFeature {
+  const [batch, channels, height, width] = shape;
+  const expected = color === 'gray' ? 1 : 3;
+  if (
+    shape.length !== 4 ||
+    batch !== 1 ||
+    channels !== expected ||
+    typeof height !== 'number' ||
+    typeof width !== 'number'
+  ) {
+    throw new Refusal(`a ${color} picture needs an input of shape [1, ${expected}, height, width]`);
+  }
+  return { width, height, color };
+}
+
+function preprocessed(
+  x: MilValue,
+  lowering: Lowering,
+  { scale, bias }: { readonly scale: number; readonly bias: readonly number[] },
+): MilValue {
+  const scaled = scale === 1 ? x : lowering.binary('mul', x, lowering.float(scale, 'image_scale'));
+  if (bias.every((value) => value === 0)) return scaled;
+  return lowering.binary('add', scaled, lowering.floats(bias, [1, bias.length, 1, 1], 'image_bias'));
+}
+
+function graphOutput(value: Value, lowering: Lowering, main: MilFunction): NamedFeature {
+  let result = lowering.value(value);
+  if (result.type.dtype === 'bool') result = lowering.cast(result, 'int32');
+  if (result.type.dtype === 'int8' || result.type.dtype === 'uint8') result = lowering.cast(result, 'int32');
+  if (result.type.shape.length === 0)
+    result = lowering.op(
+      'expand_dims',
+      { x: result, axes: lowering.ints([0], 'axes') },
+      { ...result.type, shape: [1] },
+    );
+  const isMade =
+    main.operations.some((operation) => operation.outputs.includes(result)) && !main.outputs.includes(result);
+  // A function gives what its operations made: inputs and constants go through one.
+  if (!isMade) result = lowering.op('identity', { x: result }, result.type);
+  main.outputs.push(result);
+  return { source: value.name, feature: { name: result.name, type: result.type } };
+}
+
+function removeUnread(main: MilFunction): void {
+  const needed = new Set<unknown>(main.outputs);
+  const kept: MilOperation[] = [];
+  for (const operation of main.operations.toReversed()) {
+    if (!operation.outputs.some((output) => needed.has(output))) continue;
+    kept.push(operation);
+    for (const argument of [...operation.inputs.values()].flat()) needed.add(argument);
+  }
+  main.operations.splice(0, main.operations.length, ...kept.reverse());
+}
+
+/** The last operation of a classifier: class and probabilities from the first output, which stays an output too. */
+function classify(main: MilFunction, names: Names, outputs: readonly NamedFeature[], labels: readonly string[]) {
+  const scores = main.outputs[0];
+  const count = scores?.type.shape.reduce<number>((product, dim) => product * (dim ?? Number.NaN), 1);
+  if (scores === undefined || scores.type.dtype !== 'fp32' || count !== labels.length) {
+    throw new HoneError(
+      'invalid-options',
+      `The first output holds ${count ?? 0} values and there are ${labels.length} labels: it is no classifier of them.`,
+    );
+  }
+  const axis = new MilValue(
+    names.unique('class_axis'),
+    { dtype: 'int32', shape: [] },
+    numbersConstant('int32', [-1], []),
+  );
+  const probabilities = new MilValue(names.unique(`${outputs[0]?.feature.name ?? 'output'}_softmax`), scores.type);
+  main.operations.push({
+    type: 'softmax',
+    inputs: new Map([
+      ['x', [scores]],
+      ['axis', [axis]],
+    ]),
+    outputs: [probabilities],
+  });
+  const label = new MilValue(names.unique('classLabel'), { dtype: 'string', shape: [] });
+  const scored = new MilValue(names.unique('classProbabilities'), {
+    dtype: 'string',
+    shape: [],
+    container: 'dictionary',
+  });
+  main.operations.push({
+    type: 'classify',
+    inputs: new Map([
+      ['probabilities', [probabilities]],
+      ['classes', [stringList(labels)]],
+    ]),
+    outputs: [label, scored],
+  });
+  main.outputs.push(label, scored);
+  return {
+    predicted: { label: label.name, probabilities: scored.name },
+    features: [label, scored].map(({ name, type }): MilFeature => ({ name, type })),
+  };
+}

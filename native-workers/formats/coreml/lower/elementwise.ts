@@ -1,0 +1,246 @@
+/** Operators that work element by element. */
+import type { Node } from '../../../graph/node.ts';
+import type { MilValue } from '../program.ts';
+import { type Lower, type Lowering, Refusal } from './lowering.ts';
+
+/** ONNX's name, and MIL's where both mean the same. */
+const UNARY: Readonly<Record<string, string>> = {
+  Acos: 'acos',
+  Asin: 'asin',
+  Atan: 'atan',
+  Atanh: 'atanh',
+  Cos: 'cos',
+  Cosh: 'cosh',
+  Erf: 'erf',
+  Exp: 'exp',
+  Relu: 'relu',
+  Sigmoid: 'sigmoid',
+  Sin: 'sin',
+  Sinh: 'sinh',
+  Softplus: 'softplus',
+  Softsign: 'softsign',
+  Sqrt: 'sqrt',
+  Tan: 'tan',
+  Tanh: 'tanh',
+};
+/** These are the identity on integers. */
+const ROUNDING: Readonly<Record<string, string>> = { Ceil: 'ceil', Floor: 'floor', Round: 'round' };
+/** These take integers too. */
+const SIGNED: Readonly<Record<string, string>> = { Abs: 'abs', Sign: 'sign' };
+const BINARY: Readonly<Record<string, string>> = { Add: 'add', Sub: 'sub', Mul: 'mul', Pow: 'pow' };
+const COMPARISONS: Readonly<Record<string, string>> = {
+  Equal: 'equal',
+  Greater: 'greater',
+  GreaterOrEqual: 'greater_equal',
+  Less: 'less',
+  LessOrEqual: 'less_equal',
+};
+const LOGICAL: Readonly<Record<string, string>> = { And: 'logical_and', Or: 'logical_or', Xor: 'logical_xor' };
+/** Types narrower than what stands for them. */
+const WRAPPING: ReadonlySet<string> = new Set([
+  'int2',
+  'int4',
+  'int8',
+  'int16',
+  'uint2',
+  'uint4',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+]);
+const VARIADIC: Readonly<Record<string, string>> = { Sum: 'add', Mean: 'add', Max: 'maximum', Min: 'minimum' };
+
+function float(node: Node, lowering: Lowering, index = 0): MilValue {
+  const x = lowering.get(node, index);
+  if (x.type.dtype !== 'fp32') throw new Refusal(`Core ML computes ${node.opType} on floats only`);
+  return x;
+}
+
+const simple =
+  (type: string): Lower =>
+  (node, lowering) =>
+    void lowering.out(node, type, { x: float(node, lowering) });
+
+const rounding =
+  (type: string): Lower =>
+  (node, lowering) =>
+    void lowering.out(node, type, { x: float(node, lowering) });
+
+const numeric =
+  (type: string): Lower =>
+  (node, lowering) =>
+    void lowering.out(node, type, { x: lowering.get(node, 0) });
+
+const binary =
+  (type: string): Lower =>
+  (node, lowering) => {
+    const x = lowering.get(node, 0);
+    const y = lowering.cast(lowering.get(node, 1), x.type.dtype);
+    lowering.out(node, type, { x, y });
+  };
+
+const comparison =
+  (type: string): Lower =>
+  (node, lowering) => {
+    const [x, y] = [0, 1].map((index) => {
+      const operand = lowering.get(node, index);
+      return operand.type.dtype === 'bool' ? lowering.cast(operand, 'int32') : operand;
+    });
+    lowering.out(node, type, { x, y });
+  };
+
+const variadic =
+  (type: string): Lower =>
+  (node, lowering) => {
+    const values = node.inputs.map((_, index) => lowering.get(node, index));
+    const [first, ...rest] = values;
+    if (first === undefined) throw new Refusal('it has no inputs');
+    const mean = node.opType === 'Mean' && values.length > 1;
+    if (rest.length === 0) {
+      lowering.out(node, 'identity', { x: first });
+      return;
+    }
+    const last = rest.pop() as MilValue;
+    let sum = first;
+    for (const value of rest) sum = lowering.binary(type, sum, value);
+    if (!mean) lowering.out(node, type, { x: sum, y: last });
+    else lowering.out(node, 'mul', { x: lowering.binary(type, sum, last), y: lowering.float(1 / values.length) });
+  };
+
+function div(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  const y = lowering.get(node, 1);
+  if (x.type.dtype === 'fp32') {
+    lowering.out(node, 'real_div', { x, y });
+    return;
+  }
+  // ONNX rounds integer quotients to zero, floor_div to minus infinity: so the magnitudes are divided.
+  const quotient = lowering.binary('floor_div', lowering.unary('abs', x), lowering.unary('abs', y));
+  const sign = lowering.binary('mul', lowering.unary('sign', x), lowering.unary('sign', y));
+  lowering.out(node, 'mul', { x: quotient, y: sign });
+}
+
+function mod(node: Node, lowering: Lowering): void {
+  if (node.int('fmod', 0) !== 0) throw new Refusal('Core ML has no fmod');
+  lowering.out(node, 'mod', { x: lowering.get(node, 0), y: lowering.get(node, 1) });
+}
+
+function not(node: Node, lowering: Lowering): void {
+  lowering.out(node, 'logical_not', { x: lowering.get(node, 0) });
+}
+
+function neg(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  lowering.out(node, 'mul', { x, y: lowering.scalarLike(x, -1) });
+}
+
+function reciprocal(node: Node, lowering: Lowering): void {
+  lowering.out(node, 'real_div', { x: lowering.float(1), y: float(node, lowering) });
+}
+
+function log(node: Node, lowering: Lowering): void {
+  // MIL's log adds epsilon; this is the smallest that it has by default.
+  lowering.out(node, 'log', { x: float(node, lowering), epsilon: lowering.float(1e-45, 'epsilon') });
+}
+
+function identity(node: Node, lowering: Lowering): void {
+  // No operation: the same value under another name. A Dropout's mask is not made.
+  if (node.opType === 'Dropout' && node.outputs[1]) throw new Refusal('the mask of Dropout is only for training');
+  lowering.set(lowering.output(node), lowering.get(node, 0));
+}
+
+function cast(node: Node, lowering: Lowering): void {
+  const to = lowering.type(lowering.output(node)).dtype;
+  const from = lowering.type(lowering.input(node, 0)).dtype;
+  const x = lowering.get(node, 0);
+  if (WRAPPING.has(to) && !(from === 'bool' || from === to)) {
+    throw new Refusal(`a cast to ${to} wraps, and Core ML computes with int32 there`);
+  }
+  const { dtype } = lowering.milType(lowering.output(node));
+  if (x.type.dtype === dtype) lowering.set(lowering.output(node), x);
+  else if (dtype === 'bool') lowering.out(node, 'not_equal', { x, y: lowering.scalarLike(x, 0) });
+  else lowering.out(node, 'cast', { x, dtype: lowering.text(dtype, 'dtype') });
+}
+
+function where(node: Node, lowering: Lowering): void {
+  const cond = lowering.get(node, 0);
+  const a = lowering.get(node, 1);
+  lowering.out(node, 'select', { cond, a, b: lowering.get(node, 2) });
+}
+
+function clip(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  const isFloat = x.type.dtype === 'fp32';
+  const largest = isFloat ? 3.4028234663852886e38 : 2 ** 31 - 1;
+  const bound = (index: number, attribute: string, fallback: number): number | MilValue => {
+    if (lowering.opset < 11) return node.float(attribute, fallback);
+    if (!node.inputs[index]) return fallback;
+    const numbers = lowering.numbers(node, index);
+    return numbers === null ? lowering.get(node, index) : (numbers[0] ?? fallback);
+  };
+  const low = bound(1, 'min', -largest);
+  const high = bound(2, 'max', largest);
+  if (isFloat && typeof low === 'number' && typeof high === 'number' && low <= high) {
+    if (low === 0 && high === 6) lowering.out(node, 'relu6', { x });
+    else if (low === 0 && high === largest) lowering.out(node, 'relu', { x });
+    else lowering.out(node, 'clip', { x, alpha: lowering.float(low, 'alpha'), beta: lowering.float(high, 'beta') });
+    return;
+  }
+  const operand = (of: number | MilValue): MilValue => (typeof of === 'number' ? lowering.scalarLike(x, of) : of);
+  lowering.out(node, 'minimum', { x: lowering.binary('maximum', x, operand(low)), y: operand(high) });
+}
+
+function isNotANumber(node: Node, lowering: Lowering): void {
+  const x = float(node, lowering);
+  lowering.out(node, 'not_equal', { x, y: x });
+}
+
+function acosh(node: Node, lowering: Lowering): void {
+  const x = float(node, lowering);
+  const root = lowering.unary('sqrt', lowering.binary('sub', lowering.unary('square', x), lowering.float(1)));
+  lowering.out(node, 'log', { x: lowering.binary('add', x, root), epsilon: lowering.float(1e-45, 'epsilon') });
+}
+
+/** log(|x| + sqrt(x^2 + 1)) with the sign of x, since the sum would cancel for negative x. */
+function asinh(node: Node, lowering: Lowering): void {
+  const x = float(node, lowering);
+  const size = lowering.unary('abs', x);
+  const root = lowering.unary('sqrt', lowering.binary('add', lowering.unary('square', x), lowering.float(1)));
+  const sum = lowering.binary('add', size, root);
+  const value = lowering.op('log', { x: sum, epsilon: lowering.float(1e-45, 'epsilon') }, x.type);
+  lowering.out(node, 'mul', { x: value, y: lowering.unary('sign', x) });
+}
+
+const table = (names: Readonly<Record<string, string>>, make: (type: string) => Lower): [string, Lower][] =>
+  Object.entries(names).map(([name, type]) => [name, make(type)]);
+
+export const ELEMENTWISE: Readonly<Record<string, Lower>> = {
+  ...Object.fromEntries([
+    ...table(UNARY, simple),
+    ...table(ROUNDING, rounding),
+    ...table(SIGNED, numeric),
+    ...table(BINARY, binary),
+    ...table(COMPARISONS, comparison),
+    ...table(
+      LOGICAL,
+      (type) => (node, lowering) =>
+        void lowering.out(node, type, { x: lowering.get(node, 0), y: lowering.get(node, 1) }),
+    ),
+    ...table(VARIADIC, variadic),
+  ]),
+  Div: div,
+  Mod: mod,
+  Not: not,
+  Neg: neg,
+  Reciprocal: reciprocal,
+  Log: log,
+  Identity: identity,
+  Dropout: identity,
+  Cast: cast,
+  Where: where,
+  Clip: clip,
+  IsNaN: isNotANumber,
+  Acosh: acosh,
+  Asinh: asinh,
+};

@@ -1,0 +1,55 @@
+/** Matrix products. */
+import type { Node } from '../../../graph/node.ts';
+import type { MilValue } from '../program.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { weightOf } from './weights.ts';
+
+function matmul(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  const value = lowering.input(node, 1);
+  const rank = lowering.rank(value);
+  const y = rank === 2 ? weightOf(lowering, value, 1, 0) : lowering.value(value);
+  lowering.out(node, 'matmul', {
+    x,
+    y,
+    transpose_x: lowering.bool(false, 'transpose_x'),
+    transpose_y: lowering.bool(false, 'transpose_y'),
+  });
+}
+
+/** alpha * A * B + beta * C; `linear` when it is a layer with fixed weights [out, in]. */
+function gemm(node: Node, lowering: Lowering): void {
+  const weight = lowering.input(node, 1);
+  const bias = node.inputs[2] ?? null;
+  const [alpha, beta] = [node.float('alpha', 1), node.float('beta', 1)];
+  const transB = node.int('transB', 0) !== 0;
+  const transA = node.int('transA', 0) !== 0;
+  const w = weightOf(lowering, weight, transB ? 0 : 1, transB ? 1 : 0);
+  const fixedWeight = weight.tensor !== null;
+  const plainBias =
+    bias === null ||
+    (bias.tensor !== null && bias.tensor.shape.length === 1 && bias.tensor.shape[0] === w.type.shape[0]);
+  if (transB && !transA && fixedWeight && plainBias && alpha === 1 && beta === 1) {
+    lowering.out(node, 'linear', {
+      x: lowering.get(node, 0),
+      weight: w,
+      bias: bias === null ? null : lowering.value(bias),
+    });
+    return;
+  }
+  const [rows, columns] = lowering.shape(lowering.output(node));
+  let product: MilValue = lowering.op(
+    'matmul',
+    { x: lowering.get(node, 0), y: w, transpose_x: lowering.bool(transA), transpose_y: lowering.bool(transB) },
+    { dtype: w.type.dtype, shape: [rows ?? null, columns ?? null] },
+  );
+  if (alpha !== 1) product = lowering.binary('mul', product, lowering.float(alpha));
+  if (bias === null) {
+    lowering.out(node, 'identity', { x: product });
+    return;
+  }
+  const added = beta === 1 ? lowering.value(bias) : lowering.binary('mul', lowering.value(bias), lowering.float(beta));
+  lowering.out(node, 'add', { x: product, y: added });
+}
+
+export const LINEAR: Readonly<Record<string, Lower>> = { MatMul: matmul, Gemm: gemm };

@@ -1,0 +1,315 @@
+/**
+ * What every lowering works with: the types of the source, the MIL values that stand for its values, and builders for
+ * operations. Everything is lowered in float32; `float16.ts` changes the precision of the whole program afterwards. int64 and
+ * smaller integers are int32 here, since ML Programs have no others that all operators take.
+ */
+import { type DType, isFloat } from '../../../graph/dtype.ts';
+import type { Node } from '../../../graph/node.ts';
+import type { Tensor } from '../../../graph/tensor.ts';
+import { toNumbers } from '../../../graph/tensor-values.ts';
+import type { Value } from '../../../graph/value.ts';
+import { bytesConstant, constantFromTensor, numbersConstant } from '../constants.ts';
+import type { Names } from '../names.ts';
+import {
+  type MilArgument,
+  type MilConstant,
+  type MilDim,
+  type MilOperation,
+  type MilType,
+  MilValue,
+  stringConstant,
+} from '../program.ts';
+import { type MilDType, MOST_DIMENSIONS } from '../schema.ts';
+
+/** Why a node cannot be expressed, in words for the coverage report. */
+export class Refusal extends Error {}
+
+export interface SourceType {
+  readonly dtype: DType;
+  readonly shape: readonly MilDim[];
+}
+
+export interface LoweringOptions {
+  /** Number of the iOS version, 15 to 26. */
+  readonly target: number;
+  readonly weights: 'none' | 'int8' | 'int4' | 'palette4' | 'palette6' | 'palette8';
+  /** Version of ONNX's operator set in the source. */
+  readonly opset: number;
+}
+
+export type Inputs = Readonly<Record<string, MilArgument | readonly MilArgument[] | null | undefined>>;
+
+export function internalDType(dtype: DType): MilDType {
+  if (isFloat(dtype)) return 'fp32';
+  if (dtype === 'bool') return 'bool';
+  if (dtype === 'string' || dtype === 'complex64' || dtype === 'complex128') {
+    throw new Refusal(`Core ML has no tensors of ${dtype}`);
+  }
+  return 'int32';
+}
+
+export class Lowering {
+  readonly operations: MilOperation[] = [];
+  readonly target: number;
+  readonly options: LoweringOptions;
+  readonly opset: number;
+  readonly names: Names;
+  readonly #typeOf: (value: Value) => SourceType | null;
+  readonly #values = new Map<Value, MilValue>();
+  #hint = '';
+
+  constructor(typeOf: (value: Value) => SourceType | null, names: Names, options: LoweringOptions) {
+    this.#typeOf = typeOf;
+    this.names = names;
+    this.options = options;
+    this.target = options.target;
+    this.opset = options.opset;
+  }
+
+  begin(node: Node): void {
+    this.#hint = node.outputs.find((output) => output !== null)?.name ?? node.opType;
+  }
+
+  require(target: number, what: string): void {
+    if (this.target < target) throw new Refusal(`${what} needs iOS ${target}, and the target is iOS ${this.target}`);
+  }
+
+  /** What is known of a value of the source. */
+  type(value: Value): SourceType {
+    const type = this.#typeOf(value);
+    if (type === null) throw new Refusal(`the number of dimensions of '${value.name}' is not known`);
+    if (type.shape.length > MOST_DIMENSIONS) {
+      throw new Refusal(
+        `'${value.name}' has ${type.shape.length} dimensions, and Core ML has at most ${MOST_DIMENSIONS}`,
+      );
+    }
+    if (type.shape.includes(0)) throw new Refusal(`'${value.name}' is empty, and Core ML has no empty tensors`);
+    return type;
+  }
+
+  shape(value: Value): readonly MilDim[] {
+    return this.type(value).shape;
+  }
+
+  rank(value: Value): number {
+    return this.shape(value).length;
+  }
+
+  milType(value: Value): MilType {
+    const { dtype, shape } = this.type(value);
+    return { dtype: internalDType(dtype), shape };
+  }
+
+  input(node: Node, index: number): Value {
+    const value = node.inputs[index];
+    if (value === null || value === undefined) throw new Refusal(`input ${index} is missing`);
+    return value;
+  }
+
+  output(node: Node, index = 0): Value {
+    const value = node.outputs[index];
+    if (value === null || value === undefined) throw new Refusal(`output ${index} is missing`);
+    return value;
+  }
+
+  tensor(node: Node, index: number): Tensor | null {
+    return node.inputs[index]?.tensor ?? null;
+  }
+
+  /** The values of a constant input; null when it is computed or left out. */
+  numbers(node: Node, index: number): number[] | null {
+    const tensor = this.tensor(node, index);
+    return tensor === null ? null : toNumbers(tensor);
+  }
+
+  /** As `numbers`, for operands that Core ML must know when the model is written. */
+  fixed(node: Node, index: number, what: string): number[] {
+    const numbers = this.numbers(node, index);
+    if (numbers === null) throw new Refusal(`${what} must be constant for Core ML, and is computed`);
+    return numbers;
+  }
+
+  /** An axis counted from the front. */
+  axis(axis: number, rank: number): number {
+    return axis < 0 ? axis + rank : axis;
+  }
+
+  /** The MIL value of an input. */
+  get(node: Node, index: number): MilValue {
+    return this.value(this.input(node, index));
+  }
+
+  value(value: Value): MilValue {
+    const known = this.#values.get(value);
+    if (known !== undefined) return known;
+    if (value.tensor === null) throw new Refusal(`'${value.name}' is made by an operator that is not converted`);
+    this.type(value);
+    const made = this.constant(constantFromTensor(value.tensor), value.name);
+    this.#values.set(value, made);
+    return made;
+  }
+
+  isLowered(value: Value): boolean {
+    return this.#values.has(value);
+  }
+
+  set(value: Value, made: MilValue): void {
+    this.#values.set(value, made);
+  }
+
+  constant(constant: MilConstant, hint: string): MilValue {
+    return new MilValue(this.names.unique(hint), constant.type, constant);
+  }
+
+  /** The value of a constant; refuses what is computed. */
+  fixedValue(value: Value, what: string): MilValue {
+    const made = this.value(value);
+    const isConstant = made.constant !== null || value.producer?.opType === 'DequantizeLinear';
+    if (!isConstant) throw new Refusal(`${what} must be constant for Core ML, and is computed`);
+    return made;
+  }
+
+  firstNumber(tensor: Tensor): number {
+    return toNumbers(tensor)[0] ?? 0;
+  }
+
+  reshapedInts(values: readonly number[], shape: readonly number[]): MilValue {
+    return this.constant(numbersConstant('int32', values, shape), `${this.#hint}_indices`);
+  }
+
+  /** A value for an output that nothing reads. */
+  spare(type: MilType): MilValue {
+    return new MilValue(this.names.unique(`${this.#hint}_spare`), type);
+  }
+
+  ints(values: readonly number[], hint = 'ints'): MilValue {
+    return this.constant(numbersConstant('int32', values, [values.length]), `${this.#hint}_${hint}`);
+  }
+
+  int(value: number, hint = 'int'): MilValue {
+    return this.constant(numbersConstant('int32', [value], []), `${this.#hint}_${hint}`);
+  }
+
+  float(value: number, hint = 'float'): MilValue {
+    return this.constant(numbersConstant('fp32', [value], []), `${this.#hint}_${hint}`);
+  }
+
+  /** A scalar of the same type as another value. */
+  scalarLike(like: MilValue, value: number): MilValue {
+    const dtype = like.type.dtype === 'int32' ? 'int32' : like.type.dtype === 'bool' ? 'bool' : 'fp32';
+    return this.constant(numbersConstant(dtype, [value], []), `${this.#hint}_scalar`);
+  }
+
+  floats(values: ArrayLike<number>, shape: readonly number[], hint = 'floats'): MilValue {
+    return this.constant(numbersConstant('fp32', values, shape), `${this.#hint}_${hint}`);
+  }
+
+  bool(value: boolean, hint = 'flag'): MilValue {
+    return this.constant(bytesConstant('bool', Uint8Array.of(value ? 1 : 0), []), `${this.#hint}_${hint}`);
+  }
+
+  bools(values: readonly boolean[], hint = 'flags'): MilValue {
+    return this.constant(
+      bytesConstant('bool', Uint8Array.from(values, Number), [values.length]),
+      `${this.#hint}_${hint}`,
+    );
+  }
+
+  text(text: string, hint = 'mode'): MilValue {
+    return this.constant(stringConstant(text), `${this.#hint}_${hint}`);
+  }
+
+  /** An operation with several outputs of the given types. */
+  operation(type: string, inputs: Inputs, outputs: readonly MilValue[]): void {
+    const given = new Map<string, readonly MilArgument[]>();
+    for (const [name, argument] of Object.entries(inputs)) {
+      if (argument === null || argument === undefined) continue;
+      given.set(name, Array.isArray(argument) ? (argument as readonly MilArgument[]) : [argument as MilArgument]);
+    }
+    this.operations.push({ type, inputs: given, outputs });
+  }
+
+  /** An operation with one output, in the middle of a lowering. */
+  op(type: string, inputs: Inputs, output: MilType): MilValue {
+    if (output.shape.length > MOST_DIMENSIONS) {
+      throw new Refusal(
+        `it takes a tensor of ${output.shape.length} dimensions, and Core ML has at most ${MOST_DIMENSIONS}`,
+      );
+    }
+    const made = new MilValue(this.names.unique(`${this.#hint}_${type}`), output);
+    this.operation(type, inputs, [made]);
+    return made;
+  }
+
+  /** The operation that makes an output of the node, named after it. `dtype` when it is not what the source says. */
+  out(node: Node, type: string, inputs: Inputs, index = 0): MilValue {
+    const value = this.output(node, index);
+    const made = new MilValue(this.names.unique(value.name), this.milType(value));
+    this.operation(type, inputs, [made]);
+    this.set(value, made);
+    return made;
+  }
+
+  /** A value for an output of the node, for operations with several. */
+  declare(value: Value): MilValue {
+    const made = new MilValue(this.names.unique(value.name), this.milType(value));
+    this.set(value, made);
+    return made;
+  }
+
+  cast(value: MilValue, dtype: MilDType): MilValue {
+    if (value.type.dtype === dtype) return value;
+    // Any value other than 0 is true; a cast to bool would truncate first.
+    if (dtype === 'bool') {
+      return this.op(
+        'not_equal',
+        { x: value, y: this.scalarLike(value, 0) },
+        { dtype: 'bool', shape: value.type.shape },
+      );
+    }
+    return this.op('cast', { x: value, dtype: this.text(dtype, 'dtype') }, { dtype, shape: value.type.shape });
+  }
+
+  binary(type: string, x: MilValue, y: MilValue): MilValue {
+    return this.op(type, { x, y }, { dtype: x.type.dtype, shape: broadcast(x.type.shape, y.type.shape) });
+  }
+
+  unary(type: string, x: MilValue): MilValue {
+    return this.op(type, { x }, x.type);
+  }
+
+  reshape(x: MilValue, shape: readonly number[]): MilValue {
+    return this.op(
+      'reshape',
+      { x, shape: this.ints(shape, 'shape') },
+      { dtype: x.type.dtype, shape: shape.map((dim) => (dim < 0 ? null : dim)) },
+    );
+  }
+
+  transpose(x: MilValue, perm: readonly number[]): MilValue {
+    const shape = perm.map((axis) => x.type.shape[axis] ?? null);
+    return this.op('transpose', { x, perm: this.ints(perm, 'perm') }, { dtype: x.type.dtype, shape });
+  }
+}
+
+export type Lower = (node: Node, lowering: Lowering) => void;
+
+/** The shape that two shapes broadcast to. */
+export function broadcast(a: readonly MilDim[], b: readonly MilDim[]): MilDim[] {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, index) => {
+    const x = index - rank + a.length >= 0 ? (a[index - rank + a.length] ?? null) : 1;
+    const y = index - rank + b.length >= 0 ? (b[index - rank + b.length] ?? null) : 1;
+    if (x === 1) return y;
+    if (y === 1 || x === y) return x;
+    return x === null && y === null ? null : (x ?? y);
+  });
+}
+
+/** All sizes, or a refusal. */
+export function staticDims(shape: readonly MilDim[], what: string): number[] {
+  return shape.map((dim) => {
+    if (dim === null) throw new Refusal(`${what} must have a fixed shape for Core ML`);
+    return dim;
+  });
+}

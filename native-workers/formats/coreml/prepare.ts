@@ -1,0 +1,243 @@
+/**
+ * A model made ready for conversion: sizes fixed where they are given, what is constant folded, every value with its type. Works
+ * on a copy; weights stay where they are.
+ */
+import { cloneModel } from '../../graph/clone.ts';
+import { byteLength, elementCount } from '../../graph/dtype.ts';
+import { Graph } from '../../graph/graph.ts';
+import { Model } from '../../graph/model.ts';
+import type { Node } from '../../graph/node.ts';
+import { Tensor } from '../../graph/tensor.ts';
+import { tensorFromHost, tensorFromInt64, toNumbers } from '../../graph/tensor-values.ts';
+import { topologicalOrder } from '../../graph/traversal.ts';
+import { type Dim, staticShape, type ValueType } from '../../graph/types.ts';
+import type { Value } from '../../graph/value.ts';
+import type { Engine } from '../../lib/engine.ts';
+import { HoneError } from '../../protocol/errors.ts';
+import { inferTypes } from '../onnx/infer-types.ts';
+import { readOnnxBytes } from '../onnx/read.ts';
+import { onnxBytes } from '../onnx/write.ts';
+import { ComputedData } from './constants.ts';
+
+/** Larger results of constant operators are left to be computed on the device. */
+const LARGEST_FOLDED = 16 << 20;
+/** Each round of folding may make more shapes known. */
+const ROUNDS = 4;
+
+/** The size of a dimension that the model leaves open, or null when it stays open. */
+export type ChooseDim = (dim: Dim, input: string, axis: number) => number | null;
+
+export async function prepare(model: Model, engine: Engine, scratch: string, choose: ChooseDim): Promise<Model> {
+  // Calls of functions are written as their bodies by the engine's own inlining.
+  const plain = model.functions.length === 0 ? cloneModel(model).model : await inlined(model, engine, scratch);
+  const { graph } = plain;
+  fixInputs(graph, choose);
+  for (let round = 0; round < ROUNDS; round++) {
+    const before = graph.nodes.size;
+    await attach(plain, engine, scratch);
+    foldSimple(graph);
+    await foldByEngine(plain, engine);
+    if (graph.nodes.size === before) break;
+  }
+  await attach(plain, engine, scratch);
+  return plain;
+}
+
+async function inlined(model: Model, engine: Engine, scratch: string): Promise<Model> {
+  const path = `${scratch}/inlined-${process.pid}.onnx`;
+  const session = await engine.open(onnxBytes(model), { optimization: 'disabled', optimizedModelPath: path });
+  await session.release();
+  const { readFileSync, rmSync } = await import('node:fs');
+  const bytes = readFileSync(path);
+  rmSync(path, { force: true });
+  return readOnnxBytes(bytes);
+}
+
+function fixInputs(graph: Graph, choose: ChooseDim): void {
+  const chosen = new Map<string, number>();
+  for (const input of graph.inputs) {
+    const { type } = input;
+    if (input.isConstant || type?.kind !== 'tensor' || type.shape === null) continue;
+    const shape = type.shape.map((dim, axis) => {
+      if (typeof dim === 'number') return dim;
+      const known = typeof dim === 'string' ? chosen.get(dim) : undefined;
+      const size = known ?? choose(dim, input.name, axis);
+      if (size !== null && typeof dim === 'string') chosen.set(dim, size);
+      return size ?? dim;
+    });
+    input.type = { ...type, shape };
+  }
+  // What was recorded with the symbols may contradict the numbers.
+  for (const node of graph.allNodes()) {
+    for (const output of node.outputs) {
+      if (output?.type?.kind === 'tensor' && staticShape(output.type) === null) output.type = null;
+    }
+  }
+}
+
+async function attach(model: Model, engine: Engine, scratch: string): Promise<void> {
+  const { types } = await inferTypes(model, engine, scratch);
+  for (const value of model.graph.values()) {
+    const type = types.get(value.name);
+    if (type !== undefined && !value.isConstant && !model.graph.inputs.includes(value)) value.type = type;
+  }
+}
+
+/** Folds what needs no computing: constants, shapes that are known, filled tensors, copies. */
+function foldSimple(graph: Graph): void {
+  for (const node of topologicalOrder(graph)) {
+    const output = node.outputs[0];
+    if (!output || node.domain !== '') continue;
+    const tensor = simpleConstant(node);
+    if (tensor !== null) replaceByConstant(graph, node, output, tensor);
+  }
+}
+
+function simpleConstant(node: Node): Tensor | null {
+  const input = node.inputs[0] ?? null;
+  if (node.is('Constant')) return constantValue(node);
+  if (node.is('Identity') || (node.is('Dropout') && !node.outputs[1])) return input?.tensor ?? null;
+  if (node.is('Shape') && input?.type?.kind === 'tensor') {
+    const shape = input.type.shape?.slice(
+      node.int('start', 0),
+      node.attributes.has('end') ? node.int('end', 0) : undefined,
+    );
+    return shape?.every((dim) => typeof dim === 'number') ? tensorFromInt64(shape, [shape.length]) : null;
+  }
+  if (node.is('Gather') && input?.producer?.is('Shape') && !input.producer.attributes.has('start'))
+    return gatheredSize(node, input.producer);
+  if (node.is('ConstantOfShape') && input?.tensor) return filled(node, toNumbers(input.tensor));
+  if (
+    node.is('Reshape', 'Unsqueeze', 'Squeeze', 'Flatten') &&
+    input?.tensor &&
+    node.inputs.every((each) => !each || each.tensor)
+  ) {
+    const shape = staticShape(node.outputs[0]?.type ?? null);
+    return shape === null || shape.length === 0 ? null : input.tensor.reshaped(shape);
+  }
+  return null;
+}
+
+/** One size of a shape of which others are not known. */
+function gatheredSize(node: Node, shapeNode: Node): Tensor | null {
+  const type = shapeNode.inputs[0]?.type;
+  const index = node.inputs[1]?.tensor;
+  if (type?.kind !== 'tensor' || type.shape === null || !index) return null;
+  const { shape } = type;
+  const sizes = toNumbers(index).map((at) => shape.at(at));
+  return sizes.every((size) => typeof size === 'number') ? tensorFromInt64(sizes, index.shape) : null;
+}
+
+function constantValue(node: Node): Tensor | null {
+  const attribute = node.attributes.get('value');
+  return attribute?.type === 'tensor' ? attribute.value : null;
+}
+
+function filled(node: Node, shape: number[]): Tensor | null {
+  const attribute = node.attributes.get('value');
+  const one = attribute?.type === 'tensor' ? attribute.value : null;
+  const dtype = one?.dtype ?? 'float32';
+  const bytes = byteLength(dtype, elementCount(shape));
+  if (bytes === 0) return null;
+  const data = new ComputedData(bytes, () => {
+    const all = new Uint8Array(bytes);
+    const pattern = one?.data.read();
+    if (pattern?.some((byte) => byte !== 0)) for (let at = 0; at < bytes; at += pattern.length) all.set(pattern, at);
+    return all;
+  });
+  return new Tensor({ dtype, shape, data });
+}
+
+function replaceByConstant(graph: Graph, node: Node, output: Value, tensor: Tensor): void {
+  if (graph.outputs.includes(output)) return;
+  const constant = graph.addInitializer(graph.uniqueName(`${output.name}_folded`), tensor);
+  graph.replaceValue(output, constant);
+  graph.removeNode(node);
+}
+
+/** Computes everything that depends on constants alone, in one run of the engine. */
+async function foldByEngine(model: Model, engine: Engine): Promise<void> {
+  const { graph } = model;
+  const foldable = new Set<Node>();
+  for (const node of topologicalOrder(graph)) if (isFoldable(node, foldable, graph)) foldable.add(node);
+  if (foldable.size === 0) return;
+  const wanted = [...foldable].flatMap((node) =>
+    node.outputs.filter(
+      (output): output is Value => output !== null && [...output.consumers].some((reader) => !foldable.has(reader)),
+    ),
+  );
+  if (wanted.length === 0) return;
+  const part = new Model(new Graph('constants'), model.opset, Math.max(model.irVersion, 4));
+  for (const [domain, version] of model.opsets) part.opsets.set(domain, version);
+  const copies = new Map<Value, Value>();
+  const copyOf = (value: Value): Value => {
+    const known = copies.get(value);
+    if (known !== undefined) return known;
+    const copy =
+      value.tensor === null
+        ? part.graph.createValue(value.name, value.type)
+        : part.graph.addInitializer(value.name, value.tensor);
+    copies.set(value, copy);
+    return copy;
+  };
+  for (const node of foldable) {
+    part.graph.addNode({
+      opType: node.opType,
+      domain: node.domain,
+      name: node.name,
+      inputs: node.inputs.map((input) => (input === null ? null : copyOf(input))),
+      outputs: node.outputs.map((output) => (output === null ? null : copyOf(output))),
+      attributes: node.attributes,
+    });
+  }
+  for (const value of wanted) part.graph.outputs.push(copyOf(value));
+  const session = await engine.open(onnxBytes(part), { optimization: 'disabled' });
+  try {
+    const results = await session.run({});
+    for (const value of wanted) {
+      const result = results[value.name];
+      if (result === undefined) throw new HoneError('internal', `The constant ${value.name} was not computed.`);
+      const constant = graph.addInitializer(graph.uniqueName(`${value.name}_folded`), tensorFromHost(result));
+      graph.replaceValue(value, constant);
+    }
+  } finally {
+    await session.release();
+  }
+  for (const node of [...foldable].reverse()) {
+    if (node.outputs.every((output) => output === null || output.consumers.size === 0)) graph.removeNode(node);
+  }
+}
+
+function isFoldable(node: Node, foldable: ReadonlySet<Node>, graph: Graph): boolean {
+  // The form of quantized constants is kept: it is what makes the artifact small.
+  if (
+    node.domain !== '' ||
+    node.is(
+      'DequantizeLinear',
+      'RandomNormal',
+      'RandomUniform',
+      'RandomNormalLike',
+      'RandomUniformLike',
+      'Multinomial',
+      'Bernoulli',
+    )
+  )
+    return false;
+  if (
+    [...node.subgraphs()].length > 0 ||
+    node.outputs.some((output) => output !== null && graph.outputs.includes(output))
+  )
+    return false;
+  if (node.inputs.every((input) => input === null) && !node.is('Constant')) return false;
+  const known = (value: Value | null): boolean =>
+    value === null || value.isConstant || (value.producer !== null && foldable.has(value.producer));
+  if (!node.inputs.every(known)) return false;
+  return node.outputs.every((output) => output === null || isSmall(output.type));
+}
+
+function isSmall(type: ValueType | null): boolean {
+  const shape = staticShape(type);
+  if (type?.kind !== 'tensor' || shape === null || type.dtype === null || type.dtype === 'string') return false;
+  const bytes = byteLength(type.dtype, elementCount(shape));
+  return bytes > 0 && bytes <= LARGEST_FOLDED && type.dtype !== 'bfloat16' && !type.dtype.endsWith('4');
+}

@@ -1,0 +1,404 @@
+/** Reads an `.mlpackage` with an ML Program back: the program from its protobuf, the weights left in their file until asked for. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve, sep } from 'node:path';
+import { z } from 'zod';
+import { MemoryData } from '../../graph/tensor-data.ts';
+import { type ByteSource, FileSource } from '../../lib/bytes.ts';
+import { ProtobufReader } from '../../lib/protobuf-reader.ts';
+import { HoneError } from '../../protocol/errors.ts';
+import { bytesOf } from './constants.ts';
+import {
+  constantOf,
+  type MilArgument,
+  type MilConstant,
+  type MilFunction,
+  type MilOperation,
+  type MilType,
+  MilValue,
+} from './program.ts';
+import {
+  ARGUMENT,
+  BINDING,
+  BLOB_FILE,
+  BLOCK,
+  CONSTANT_DIMENSION,
+  DICTIONARY_TYPE,
+  DIMENSION,
+  FUNCTION,
+  IMMEDIATE,
+  LIST_TYPE,
+  MAP_ENTRY,
+  MIL_DTYPES,
+  MODEL,
+  milDTypeFromCode,
+  NAMED_TYPE,
+  OPERATION,
+  PROGRAM,
+  REPEATED,
+  TENSOR_TYPE,
+  TENSOR_VALUE,
+  VALUE,
+  VALUE_TYPE,
+  WEIGHTS_PATH,
+} from './schema.ts';
+import { blobAt } from './weight-file.ts';
+
+const manifestSchema = z.object({
+  fileFormatVersion: z.string(),
+  itemInfoEntries: z.record(
+    z.string(),
+    z.object({ author: z.string(), description: z.string(), name: z.string(), path: z.string() }),
+  ),
+  rootModelIdentifier: z.string(),
+});
+
+export interface ReadProgram {
+  readonly specification: number;
+  readonly main: MilFunction;
+}
+
+/** Throws `file-corrupt`, `file-truncated` and `format-unsupported` for what is no ML Program. */
+export function readPackage(path: string): ReadProgram {
+  const model = modelPath(path);
+  const source = new FileSource(model);
+  const weights = join(model, '..', 'weights', 'weight.bin');
+  const blobs = existsSync(weights) ? new FileSource(weights) : null;
+  try {
+    return new ProgramReader(blobs).model(new ProtobufReader(source));
+  } finally {
+    source.close();
+    blobs?.close();
+  }
+}
+
+function modelPath(path: string): string {
+  const corrupt = (message: string): HoneError => new HoneError('file-corrupt', message, { where: { file: path } });
+  let parsed: ReturnType<typeof manifestSchema.safeParse>;
+  try {
+    parsed = manifestSchema.safeParse(JSON.parse(readFileSync(join(path, 'Manifest.json'), 'utf8')));
+  } catch {
+    throw corrupt('The package has no readable Manifest.json.');
+  }
+  if (!parsed.success) throw corrupt('The manifest of the package is not as it should be.');
+  const root = parsed.data.itemInfoEntries[parsed.data.rootModelIdentifier];
+  if (root === undefined) throw corrupt('The manifest names a model that it does not list.');
+  const data = resolve(path, 'Data');
+  for (const item of Object.values(parsed.data.itemInfoEntries)) {
+    const target = resolve(data, item.path);
+    if (!target.startsWith(data + sep)) throw corrupt('The manifest points out of the package.');
+    if (!existsSync(target)) throw corrupt(`The package lacks ${item.path}.`);
+  }
+  return resolve(data, root.path);
+}
+
+/** What an operation says before its operands are looked up. */
+interface RawOperation {
+  type: string;
+  readonly inputs: Map<string, (string | MilConstant)[]>;
+  readonly outputs: { name: string; type: MilType }[];
+  readonly attributes: Map<string, MilConstant>;
+}
+
+class ProgramReader {
+  readonly #blobs: ByteSource | null;
+
+  constructor(blobs: ByteSource | null) {
+    this.#blobs = blobs;
+  }
+
+  model(reader: ProtobufReader): ReadProgram {
+    let specification = 0;
+    let main: MilFunction | null = null;
+    while (reader.next()) {
+      if (reader.field === MODEL.specificationVersion) specification = reader.uint();
+      else if (reader.field === MODEL.mlProgram) main = reader.message((inner) => this.#program(inner));
+      else reader.skip();
+    }
+    if (main === null) throw new HoneError('format-unsupported', 'The package holds no ML Program.');
+    return { specification, main };
+  }
+
+  #program(reader: ProtobufReader): MilFunction {
+    let main: MilFunction | null = null;
+    while (reader.next()) {
+      if (reader.field !== PROGRAM.functions) reader.skip();
+      else {
+        const [name, made] = this.#entry(reader, (inner) => this.#function(inner));
+        if (name === 'main' && made !== null) main = made;
+      }
+    }
+    if (main === null) throw new HoneError('format-unsupported', 'The ML Program has no function called main.');
+    return main;
+  }
+
+  #entry<Result>(reader: ProtobufReader, parse: (reader: ProtobufReader) => Result): [string, Result | null] {
+    return reader.message((entry) => {
+      let key = '';
+      let value: Result | null = null;
+      while (entry.next()) {
+        if (entry.field === MAP_ENTRY.key) key = entry.string();
+        else if (entry.field === MAP_ENTRY.value) value = entry.message(parse);
+        else entry.skip();
+      }
+      return [key, value];
+    });
+  }
+
+  #function(reader: ProtobufReader): MilFunction {
+    const inputs: MilValue[] = [];
+    let opset = '';
+    const blocks = new Map<string, { operations: RawOperation[]; outputs: string[] }>();
+    while (reader.next()) {
+      if (reader.field === FUNCTION.inputs) {
+        const { name, type } = reader.message(readNamedType);
+        inputs.push(new MilValue(name, type));
+      } else if (reader.field === FUNCTION.opset) opset = reader.string();
+      else if (reader.field === FUNCTION.blockSpecializations) {
+        const [name, block] = this.#entry(reader, (inner) => this.#block(inner));
+        if (block !== null) blocks.set(name, block);
+      } else reader.skip();
+    }
+    const block = blocks.get(opset);
+    if (block === undefined) throw reader.corrupt(`The function has no block for its operator set ${opset}.`);
+    return link(inputs, opset, block);
+  }
+
+  #block(reader: ProtobufReader): { operations: RawOperation[]; outputs: string[] } {
+    const operations: RawOperation[] = [];
+    const outputs: string[] = [];
+    while (reader.next()) {
+      if (reader.field === BLOCK.operations) operations.push(reader.message((inner) => this.#operation(inner)));
+      else if (reader.field === BLOCK.outputs) outputs.push(reader.string());
+      else reader.skip();
+    }
+    return { operations, outputs };
+  }
+
+  #operation(reader: ProtobufReader): RawOperation {
+    const operation: RawOperation = { type: '', inputs: new Map(), outputs: [], attributes: new Map() };
+    while (reader.next()) {
+      if (reader.field === OPERATION.type) operation.type = reader.string();
+      else if (reader.field === OPERATION.inputs) {
+        const [name, given] = this.#entry(reader, (inner) => this.#argument(inner));
+        operation.inputs.set(name, given ?? []);
+      } else if (reader.field === OPERATION.outputs) operation.outputs.push(reader.message(readNamedType));
+      else if (reader.field === OPERATION.attributes) {
+        const [name, constant] = this.#entry(reader, (inner) => this.#value(inner));
+        if (constant !== null) operation.attributes.set(name, constant);
+      } else if (reader.field === OPERATION.blocks) {
+        throw new HoneError(
+          'format-unsupported',
+          `The program has a block in ${operation.type}, which Hone does not read.`,
+        );
+      } else reader.skip();
+    }
+    return operation;
+  }
+
+  #argument(reader: ProtobufReader): (string | MilConstant)[] {
+    const bindings: (string | MilConstant)[] = [];
+    while (reader.next()) {
+      if (reader.field !== ARGUMENT.arguments) reader.skip();
+      else {
+        reader.message((binding) => {
+          while (binding.next()) {
+            if (binding.field === BINDING.name) bindings.push(binding.string());
+            else if (binding.field === BINDING.value) bindings.push(binding.message((inner) => this.#value(inner)));
+            else binding.skip();
+          }
+        });
+      }
+    }
+    return bindings;
+  }
+
+  #value(reader: ProtobufReader): MilConstant {
+    let type: MilType | null = null;
+    let content: ((type: MilType) => MilConstant) | null = null;
+    while (reader.next()) {
+      if (reader.field === VALUE.type) type = reader.message(readValueType);
+      else if (reader.field === VALUE.immediate) content = reader.message((inner) => this.#immediate(inner));
+      else if (reader.field === VALUE.blobFile) content = reader.message((inner) => this.#blob(inner));
+      else reader.skip();
+    }
+    if (type === null || content === null) throw reader.corrupt('A constant has no type or no content.');
+    return content(type);
+  }
+
+  #blob(reader: ProtobufReader): (type: MilType) => MilConstant {
+    let fileName = '';
+    let offset = 0;
+    while (reader.next()) {
+      if (reader.field === BLOB_FILE.fileName) fileName = reader.string();
+      else if (reader.field === BLOB_FILE.offset) offset = reader.uint();
+      else reader.skip();
+    }
+    const blobs = this.#blobs;
+    if (fileName !== WEIGHTS_PATH || blobs === null)
+      throw reader.corrupt(`The weights ${fileName} are not in the package.`);
+    return (type) => constantOf(type, blobAt(blobs, offset, { type }));
+  }
+
+  #immediate(reader: ProtobufReader): (type: MilType) => MilConstant {
+    let content: ((type: MilType) => MilConstant) | null = null;
+    while (reader.next()) {
+      if (reader.field === IMMEDIATE.tensor) content = reader.message(readTensor);
+      else if (reader.field === IMMEDIATE.list) {
+        const items = reader.message((list) => {
+          const read: MilConstant[] = [];
+          while (list.next()) {
+            if (list.field === REPEATED.values) read.push(list.message((inner) => this.#value(inner)));
+            else list.skip();
+          }
+          return read;
+        });
+        content = (type) => ({
+          type,
+          data: new MemoryData(new Uint8Array(0)),
+          strings: items.flatMap(({ strings }) => strings ?? []),
+        });
+      } else reader.skip();
+    }
+    if (content === null) throw reader.corrupt('A constant has no content that Hone reads.');
+    return content;
+  }
+}
+
+function readNamedType(reader: ProtobufReader): { name: string; type: MilType } {
+  let name = '';
+  let type: MilType | null = null;
+  while (reader.next()) {
+    if (reader.field === NAMED_TYPE.name) name = reader.string();
+    else if (reader.field === NAMED_TYPE.type) type = reader.message(readValueType);
+    else reader.skip();
+  }
+  if (type === null) throw reader.corrupt(`The value ${name} has no type.`);
+  return { name, type };
+}
+
+function readValueType(reader: ProtobufReader): MilType {
+  let type: MilType | null = null;
+  while (reader.next()) {
+    if (reader.field === VALUE_TYPE.tensor) type = reader.message(readTensorType);
+    else if (reader.field === VALUE_TYPE.list || reader.field === VALUE_TYPE.dictionary) {
+      const container = reader.field === VALUE_TYPE.list ? 'list' : 'dictionary';
+      const element = container === 'list' ? LIST_TYPE.type : DICTIONARY_TYPE.key;
+      type = reader.message((inner) => {
+        let dtype: MilType['dtype'] = 'string';
+        while (inner.next()) {
+          if (inner.field === element) dtype = inner.message(readValueType).dtype;
+          else inner.skip();
+        }
+        return { dtype, shape: [], container } as const;
+      });
+    } else reader.skip();
+  }
+  if (type === null)
+    throw new HoneError('format-unsupported', 'The program has a value of a type that Hone does not read.');
+  return type;
+}
+
+function readTensorType(reader: ProtobufReader): MilType {
+  let code = 0;
+  const shape: (number | null)[] = [];
+  while (reader.next()) {
+    if (reader.field === TENSOR_TYPE.dataType) code = reader.uint();
+    else if (reader.field === TENSOR_TYPE.dimensions) shape.push(reader.message(readDimension));
+    else reader.skip();
+  }
+  const dtype = milDTypeFromCode(code);
+  if (dtype === null) throw new HoneError('format-unsupported', `The program has elements of the type ${code}.`);
+  return { dtype, shape };
+}
+
+function readDimension(reader: ProtobufReader): number | null {
+  let size: number | null = null;
+  while (reader.next()) {
+    if (reader.field !== DIMENSION.constant) reader.skip();
+    else {
+      size = 0;
+      reader.message((inner) => {
+        while (inner.next()) {
+          if (inner.field === CONSTANT_DIMENSION.size) size = inner.uint();
+          else inner.skip();
+        }
+      });
+    }
+  }
+  return size;
+}
+
+function readTensor(reader: ProtobufReader): (type: MilType) => MilConstant {
+  let content: { field: number; bytes: Uint8Array; strings: string[]; ints: bigint[] } | null = null;
+  while (reader.next()) {
+    const { field } = reader;
+    const part = { field, bytes: new Uint8Array(0) as Uint8Array, strings: [] as string[], ints: [] as bigint[] };
+    reader.message((inner) => {
+      while (inner.next()) {
+        if (inner.field !== REPEATED.values) inner.skip();
+        else if (field === TENSOR_VALUE.strings) part.strings.push(inner.string());
+        else if (field === TENSOR_VALUE.ints || field === TENSOR_VALUE.longInts) inner.int64s(part.ints);
+        else part.bytes = inner.bytes();
+      }
+    });
+    content = part;
+  }
+  const found = content ?? { field: TENSOR_VALUE.bytes, bytes: new Uint8Array(0), strings: [], ints: [] };
+  return (type) => {
+    if (found.field === TENSOR_VALUE.strings)
+      return { type, data: new MemoryData(new Uint8Array(0)), strings: found.strings };
+    const bytes = found.ints.length > 0 ? integerBytes(type, found.ints) : found.bytes;
+    const count = type.shape.reduce<number>((product, dim) => product * (dim ?? 1), 1);
+    const expected = Math.ceil((count * MIL_DTYPES[type.dtype].bits) / 8);
+    if (bytes.length !== expected) {
+      throw new HoneError('file-corrupt', `A ${type.dtype} constant of ${count} elements has ${bytes.length} bytes.`);
+    }
+    return constantOf(type, new MemoryData(bytes));
+  };
+}
+
+function integerBytes(type: MilType, ints: readonly bigint[]): Uint8Array {
+  const numbers = ints.map(Number);
+  if (type.dtype === 'int16' || type.dtype === 'uint16') return bytesOf(Uint16Array.from(numbers));
+  if (type.dtype === 'int64') return bytesOf(BigInt64Array.from(ints));
+  return bytesOf(Int32Array.from(numbers));
+}
+
+/** Looks names up: an operand must have been made before. */
+function link(
+  inputs: MilValue[],
+  opset: string,
+  block: { operations: RawOperation[]; outputs: string[] },
+): MilFunction {
+  const values = new Map(inputs.map((input) => [input.name, input]));
+  const lookUp = (name: string): MilValue => {
+    const value = values.get(name);
+    if (value === undefined) throw new HoneError('file-corrupt', `The program reads ${name} before it is made.`);
+    return value;
+  };
+  const operations: MilOperation[] = [];
+  for (const raw of block.operations) {
+    const declare = (constant: MilConstant | null): MilValue[] =>
+      raw.outputs.map(({ name, type }) => {
+        if (values.has(name)) throw new HoneError('file-corrupt', `The program makes ${name} twice.`);
+        const value = new MilValue(name, type, constant);
+        values.set(name, value);
+        return value;
+      });
+    if (raw.type === 'const') {
+      const constant = raw.attributes.get('val');
+      if (constant === undefined) throw new HoneError('file-corrupt', 'A constant of the program has no value.');
+      declare(constant);
+      continue;
+    }
+    const given = new Map<string, MilArgument[]>();
+    for (const [name, bindings] of raw.inputs)
+      given.set(
+        name,
+        bindings.map((each) => (typeof each === 'string' ? lookUp(each) : each)),
+      );
+    for (const [name, constant] of raw.attributes) if (name !== 'name') given.set(name, [constant]);
+    operations.push({ type: raw.type, inputs: given, outputs: declare(null) });
+  }
+  return { opset, inputs, operations, outputs: block.outputs.map(lookUp) };
+}
