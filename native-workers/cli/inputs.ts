@@ -1,10 +1,11 @@
 /** Files that commands are given, checked before any work starts. */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { type ErrorCode, HoneError } from '../protocol/errors.ts';
 import { type Recipe, recipeSchema } from '../protocol/recipe.ts';
 import { type Preprocess, preprocessSchema } from '../protocol/request.ts';
+import { schemaText } from '../protocol/schema-text.ts';
 
 /** The absolute path of something that exists. Throws `file-missing` or `no-permission`. */
 export async function existing(path: string): Promise<string> {
@@ -44,5 +45,5 @@ async function readJson<T>(path: string, schema: z.ZodType<T>, code: ErrorCode):
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw new HoneError(code, z.prettifyError(result.error).replace(/\s*\n\s*/g, ' '), { where: { file } });
+  throw new HoneError(code, schemaText(result.error), { where: { file } });
 }

@@ -3,6 +3,7 @@ import { basename } from 'node:path/posix';
 import { z } from 'zod';
 import type { BoxesLabel } from '../lib/batch.ts';
 import { HoneError } from '../protocol/errors.ts';
+import { schemaText } from '../protocol/schema-text.ts';
 import type { FileTree, TreeFile } from './file-tree.ts';
 import { type ImageLabels, MOST_LABEL_BYTES, placeBoxes } from './image-labels.ts';
 
@@ -39,13 +40,9 @@ export async function readCoco(
   if (typeof json !== 'object' || json === null || !('annotations' in json) || !('categories' in json)) return null;
   const parsed = cocoSchema.safeParse(json);
   if (!parsed.success) {
-    throw new HoneError(
-      'data-unreadable',
-      `${file.path} is no COCO annotation file: ${z.prettifyError(parsed.error)}`,
-      {
-        where: { file: file.path },
-      },
-    );
+    throw new HoneError('data-unreadable', `${file.path} is no COCO annotation file: ${schemaText(parsed.error)}`, {
+      where: { file: file.path },
+    });
   }
   const { annotations } = parsed.data;
   const categories = parsed.data.categories.toSorted((a, b) => a.id - b.id);

@@ -1,9 +1,9 @@
 /** `preprocess.json` beside the data or the model, for when no preprocessing is given. */
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
-import { z } from 'zod';
 import { HoneError } from '../protocol/errors.ts';
 import { type Preprocess, preprocessSchema } from '../protocol/request.ts';
+import { schemaText } from '../protocol/schema-text.ts';
 
 export interface FoundPreprocess {
   readonly preprocess: Preprocess;
@@ -31,7 +31,7 @@ export function parsePreprocess(text: string, path: string): Preprocess {
     throw invalid(thrown instanceof Error ? thrown.message : String(thrown));
   }
   const parsed = preprocessSchema.safeParse(value);
-  if (!parsed.success) throw invalid(z.prettifyError(parsed.error));
+  if (!parsed.success) throw invalid(schemaText(parsed.error));
   const { tokenizer } = parsed.data;
   if (tokenizer === undefined || isAbsolute(tokenizer)) return parsed.data;
   return { ...parsed.data, tokenizer: join(dirname(path), tokenizer) };

@@ -25,8 +25,13 @@ export interface SeededOptions {
 const USUAL_LENGTH = 64;
 const USUAL_SIDE = 224;
 const USUAL_IDS = 100;
+/** Elements of one input: 1 GiB of float32. */
+const MOST_ELEMENTS = 2 ** 28;
 
-/** `count` samples. Throws `data-mismatch` for inputs that nothing can be made for: text, unknown types and ranks. */
+/**
+ * `count` samples. Throws `data-mismatch` for inputs that nothing can be made for: text, unknown types and ranks; and
+ * `tensor-too-large` for those whose declared shape no machine could feed.
+ */
 export function seededInputs(
   signature: ModelSignature,
   count: number,
@@ -40,6 +45,7 @@ export function seededInputs(
       where: { tensor: text.name },
     });
   }
+  for (const input of inputs) checkSize(input, options.dims ?? {});
   return makeDataset({
     name: `seed ${seed}`,
     kind: 'seeded',
@@ -65,6 +71,16 @@ export function seededInputs(
     sha256: async () => '',
     close: async () => undefined,
   });
+}
+
+function checkSize(input: InputTensor, dims: Readonly<Record<string, number>>): void {
+  const shape = usualShape(input, dims);
+  if (elementCount(shape) <= MOST_ELEMENTS) return;
+  throw new HoneError(
+    'tensor-too-large',
+    `The input '${input.name}' of shape [${shape.join(', ')}] is too large to be made up.`,
+    { where: { tensor: input.name } },
+  );
 }
 
 function sampleOf(

@@ -20,8 +20,16 @@ export interface InputTensor {
   readonly shape: readonly Dim[];
 }
 
-/** Inputs that the caller must feed (initializers are defaults), with the table sizes found in the graph. */
+/**
+ * Inputs that the caller must feed (initializers are defaults), with the table sizes found in the graph. Throws
+ * `graph-invalid` for a model without outputs: there is nothing to compute, and runtimes fail on it in words of their own.
+ */
 export function signatureOf(model: Model): ModelSignature {
+  if (model.graph.outputs.length === 0) {
+    throw new HoneError('graph-invalid', 'The model has no outputs, so it computes nothing.', {
+      where: { graph: model.graph.name },
+    });
+  }
   const info = (value: Value): ValueInfo => ({ name: value.name, type: value.type ?? UNKNOWN });
   const inputs = model.graph.inputs.filter((input) => !input.isConstant);
   const idLimits: Record<string, number> = {};

@@ -18,7 +18,8 @@ export const FORMATS: readonly Format[] = [...FOREIGN, tflite, onnx];
 export function detectFormat(path: string): Format {
   const head = readHead(path);
   const format = FORMATS.find((each) => each.detect(head, path));
-  if (format !== undefined && !(format.id === 'onnx' && isText(head))) return format;
+  // ONNX has no mark of its own and is told by the name of the file too, which other things may bear.
+  if (format !== undefined && !(format.id === 'onnx' && (isText(head) || isOther(head)))) return format;
   throw notAModel(path, head);
 }
 
@@ -81,6 +82,10 @@ function folderError(path: string): HoneError {
 function isText(head: Uint8Array): boolean {
   const sample = head.subarray(0, 512);
   return sample.every((byte) => byte === 9 || byte === 10 || byte === 13 || (byte >= 32 && byte !== 127));
+}
+
+function isOther(head: Uint8Array): boolean {
+  return OTHERS.some((each) => each.detect(head));
 }
 
 function notAModel(path: string, head: Uint8Array): HoneError {

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { Channel } from '../lib/channel.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { type HostMessage, type Progress, type WorkerMessage, workerMessageSchema } from '../protocol/messages.ts';
+import { schemaText } from '../protocol/schema-text.ts';
 import { PROTOCOL_VERSION } from '../protocol/version.ts';
 import { killTree, ownProcess, TREE_OPTIONS } from './process-tree.ts';
 import { deathError, memoryKills } from './worker-death.ts';
@@ -127,7 +128,7 @@ class JobProcess {
       return;
     }
     const message = workerMessageSchema.safeParse(value);
-    if (!message.success) this.#violation(`sent an unknown message: ${z.prettifyError(message.error)}`);
+    if (!message.success) this.#violation(`sent an unknown message: ${schemaText(message.error)}`);
     else if ((message.data.type === 'hello') === this.#greeted) this.#violation('did not say hello first, and once');
     else this.#receive(message.data);
   }

@@ -5,12 +5,12 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import { temporaryPathFor } from '../lib/atomic-file.ts';
 import { hashFile, hashFiles } from '../lib/hash-file.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { Manifest, ModelFile, StageName } from '../protocol/facts.ts';
 import { type RunRequest, runRequestSchema } from '../protocol/request.ts';
+import { schemaText } from '../protocol/schema-text.ts';
 import { pendingRow } from './run.ts';
 import { readManifest, removeLeftovers, stageFile } from './run-store.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -41,7 +41,7 @@ function requestOf(manifest: Manifest, folder: string): RunRequest {
   const { source, recipe, seed } = manifest;
   const request = runRequestSchema.safeParse({ ...manifest.request, model: source.path, recipe, seed });
   if (request.success) return request.data;
-  const message = `manifest.json holds no valid request: ${z.prettifyError(request.error)}`;
+  const message = `manifest.json holds no valid request: ${schemaText(request.error)}`;
   throw new HoneError('run-corrupt', message, { where: { file: join(folder, 'manifest.json') } });
 }
 

@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { removeTemporaryFiles, writeFileAtomic } from '../lib/atomic-file.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { type Manifest, manifestSchema, STAGES, type StageName } from '../protocol/facts.ts';
+import { schemaText } from '../protocol/schema-text.ts';
 import { RUN_SCHEMA_VERSION } from '../protocol/version.ts';
 import { isLocked, RunLock } from './lock.ts';
 import { SCRATCH_PREFIX } from './supervisor.ts';
@@ -98,7 +99,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
   }
   const manifest = manifestSchema.safeParse(data);
   if (!manifest.success) {
-    throw new HoneError('run-corrupt', `${MANIFEST} is damaged: ${z.prettifyError(manifest.error)}`, {
+    throw new HoneError('run-corrupt', `${MANIFEST} is damaged: ${schemaText(manifest.error)}`, {
       where: { file },
     });
   }

@@ -11,6 +11,7 @@ import { findPass, PASSES } from '../passes/registry.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { Manifest } from '../protocol/facts.ts';
 import type { Preprocess } from '../protocol/request.ts';
+import { schemaText } from '../protocol/schema-text.ts';
 import {
   type Grant,
   STUDIO_METHODS,
@@ -234,5 +235,5 @@ function isMethod(method: string): method is StudioMethod {
 }
 
 function violation(what: string, error: z.ZodError): HoneError {
-  return new HoneError('protocol-violation', `The protocol does not allow the ${what}: ${z.prettifyError(error)}`);
+  return new HoneError('protocol-violation', `The protocol does not allow the ${what}: ${schemaText(error)}`);
 }

@@ -5,10 +5,11 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { JOBS, type JobName, type JobRequest, type JobResult } from '../protocol/jobs.ts';
 import type { Progress } from '../protocol/messages.ts';
+import { schemaText } from '../protocol/schema-text.ts';
 import { type JobTimes, runJobProcess } from './job-process.ts';
 import { Lanes } from './lanes.ts';
 import { findWorker, type WorkerPath } from './worker-path.ts';
@@ -133,7 +134,7 @@ async function makeScratch(parent: string): Promise<string> {
 }
 
 function violation(what: string, error: z.ZodError): HoneError {
-  return new HoneError('protocol-violation', `The schema does not allow the ${what}: ${z.prettifyError(error)}`);
+  return new HoneError('protocol-violation', `The schema does not allow the ${what}: ${schemaText(error)}`);
 }
 
 /**

@@ -4,10 +4,10 @@
  */
 import { readFile, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { z } from 'zod';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { Manifest } from '../protocol/facts.ts';
 import { type RunRequest, runRequestSchema } from '../protocol/request.ts';
+import { schemaText } from '../protocol/schema-text.ts';
 import type { RunSummary } from '../protocol/studio.ts';
 import { Library } from './library.ts';
 import { RunLock } from './lock.ts';
@@ -59,7 +59,7 @@ export class Workspace {
    */
   async startRun(request: RunRequest): Promise<ActiveRun> {
     const checked = runRequestSchema.safeParse(request);
-    if (!checked.success) throw new HoneError('invalid-options', z.prettifyError(checked.error));
+    if (!checked.success) throw new HoneError('invalid-options', schemaText(checked.error));
     const full = { ...checked.data, model: resolve(checked.data.model) };
     const id = newRunId(full.model);
     const manifest = await newManifest(id, full);

@@ -124,6 +124,11 @@ export const ERROR_TEXT: Record<ErrorCode, ErrorWords> = {
     'The product of its dimensions cannot be right.',
     'The file is damaged or hostile: get it again from where it was made.',
   ),
+  'artifact-too-large': text(
+    'The model is too large for the target',
+    'The format of the target cannot hold a file of this size.',
+    'Quantize the model first, or choose a target that keeps its weights in files of their own.',
+  ),
   'tensor-size-mismatch': text(
     'A tensor has the wrong size',
     'The data of a tensor does not fit its shape.',

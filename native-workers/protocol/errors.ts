@@ -47,6 +47,7 @@ export const ERRORS = {
   'graph-invalid': 'input',
   'tensor-too-large': 'input',
   'tensor-size-mismatch': 'input',
+  'artifact-too-large': 'unsupported',
   'opset-unsupported': 'unsupported',
   'operator-unsupported': 'unsupported',
   'model-already-quantized': 'input',
@@ -147,7 +148,17 @@ export function exitCodeOf(code: ErrorCode): number {
   return code === 'usage' || code === 'not-yet' ? 2 : EXIT_CODES[ERRORS[code]];
 }
 
-const FILE_SYSTEM_CODES: Record<string, ErrorCode> = {
+type FileSystemCode = 'file-missing' | 'no-permission' | 'disk-full' | 'file-not-a-model';
+
+/** Sentences in place of the system's own ("ENOENT: no such file or directory, open '…'"), which stays as the cause. */
+const FILE_SYSTEM_WORDS: Record<FileSystemCode, (path: string) => string> = {
+  'file-missing': (path) => `There is nothing at ${path}.`,
+  'no-permission': (path) => `The system does not allow it at ${path}.`,
+  'disk-full': (path) => `There was no room on the disk to write ${path}.`,
+  'file-not-a-model': (path) => `${path} is a folder, and a file is needed.`,
+};
+
+const FILE_SYSTEM_CODES: Record<string, FileSystemCode> = {
   ENOENT: 'file-missing',
   ENOTDIR: 'file-missing',
   EACCES: 'no-permission',
@@ -165,7 +176,7 @@ export function toHoneError(thrown: unknown): HoneError {
     const code = FILE_SYSTEM_CODES[thrown.code];
     const path = 'path' in thrown && typeof thrown.path === 'string' ? thrown.path : undefined;
     if (code !== undefined) {
-      return new HoneError(code, thrown.message, {
+      return new HoneError(code, path === undefined ? thrown.message : FILE_SYSTEM_WORDS[code](path), {
         cause: thrown,
         ...(path === undefined ? {} : { where: { file: path } }),
       });

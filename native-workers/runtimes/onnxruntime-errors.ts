@@ -44,6 +44,7 @@ const NODE_PATTERNS: readonly { readonly pattern: RegExp; readonly name: number;
   { pattern: /Node \(([^)]*)\) Op \(([^)]*)\)/, name: 1, operator: 2 },
   { pattern: /implementation for (\S+?)\(\d+\) node with name '([^']*)'/, name: 2, operator: 1 },
   { pattern: /No Op registered for (\S+)/, name: 1, operator: 0 },
+  { pattern: /(\S+?)\(-?\d+\) is not a registered function\/op/, name: 1, operator: 0 },
   { pattern: /Node:\s*(\S+)\s/, name: 1, operator: 0 },
 ];
 
@@ -73,6 +74,9 @@ export function cleanMessage(text: string): string {
       .replaceAll(SOURCE_FUNCTION, '')
       // The wasm build's: "failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: …".
       .replaceAll(/(?:Can't create a session|failed to call \w+\(\))\. ERROR_CODE: \d+, ERROR_MESSAGE: /g, '')
+      // The file is in `where`; the runtime's own check says no more than that it failed.
+      .replaceAll(/Load model from .*? failed:\s*/g, '')
+      .replaceAll(/(?:Fatal error: |This is an invalid model\. )/g, '')
       // A failed assertion of its sources comes before the words for people.
       .replaceAll(/\S+ [=!<>]+ \S+ was false\. /g, '')
       .replaceAll(/\s*\n\s*/g, ' ')

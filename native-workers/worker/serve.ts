@@ -9,6 +9,7 @@ import { peakMemory } from '../lib/peak-memory.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { JOBS, type JobName, type JobRequest, type JobResult } from '../protocol/jobs.ts';
 import { hostMessageSchema, type WorkerMessage } from '../protocol/messages.ts';
+import { schemaText } from '../protocol/schema-text.ts';
 import { HONE_VERSION, PROTOCOL_VERSION } from '../protocol/version.ts';
 import { WorkerContext } from './context.ts';
 import type { Job } from './job.ts';
@@ -59,7 +60,7 @@ export function serveJob(registry: JobRegistry): void {
     }
     const message = hostMessageSchema.safeParse(value);
     if (!message.success) {
-      throw new HoneError('protocol-violation', `The host sent an unknown message: ${z.prettifyError(message.error)}`);
+      throw new HoneError('protocol-violation', `The host sent an unknown message: ${schemaText(message.error)}`);
     }
     if (message.data.type === 'cancel') {
       context.cancel();
@@ -104,7 +105,7 @@ async function runNamed<Name extends JobName>(
 }
 
 function violation(what: string, error: z.ZodError): HoneError {
-  return new HoneError('protocol-violation', `The schema does not allow ${what}: ${z.prettifyError(error)}`);
+  return new HoneError('protocol-violation', `The schema does not allow ${what}: ${schemaText(error)}`);
 }
 
 function isJobName(name: string): name is JobName {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seededInputs } from '../../../native-workers/datasets/seeded-inputs.ts';
 import { signatureOf } from '../../../native-workers/datasets/signature.ts';
+import { Graph } from '../../../native-workers/graph/graph.ts';
 import { Model } from '../../../native-workers/graph/model.ts';
 import { ModelBuilder } from '../../helpers/models.ts';
 import { numbers, readBatches, signature } from '../../helpers/signatures.ts';
@@ -57,6 +58,9 @@ describe('seededInputs', () => {
     expect(() => seededInputs(signature({ words: ['string', ['n', 1]] }), 1, 1)).toThrow(
       expect.objectContaining({ code: 'data-mismatch' }),
     );
+    expect(() => seededInputs(signature({ x: ['float32', [100_000, 100_000, 100]] }), 1, 1)).toThrow(
+      expect.objectContaining({ code: 'tensor-too-large' }),
+    );
     const unknown = {
       inputs: [{ name: 'x', type: { kind: 'tensor', dtype: 'float32', shape: null } as const }],
       outputs: [],
@@ -82,5 +86,10 @@ describe('signatureOf', () => {
     const found = signatureOf(new Model(builder.graph, 17, 8));
     expect(found.idLimits).toEqual({ ids: 10 });
     expect(found.inputs.map(({ name }) => name)).toEqual(['ids', 'other']);
+  });
+
+  it('takes no model without outputs', () => {
+    const builder = new Graph('empty');
+    expect(() => signatureOf(new Model(builder, 17, 8))).toThrow(expect.objectContaining({ code: 'graph-invalid' }));
   });
 });

@@ -28,6 +28,12 @@ describe('the registry', () => {
     expect(detectFormat(path).id).toBe('onnx');
   });
 
+  it('knows a picture that is called .onnx', () => {
+    const path = join(temporaryFolder(), 'photo.onnx');
+    writeFileSync(path, Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16, 74, 70));
+    expect(() => detectFormat(path)).toThrow('The file is a picture.');
+  });
+
   it.skipIf(!hasShared).each([
     ['real/mnist.onnx', 'onnx'],
     ['real/vww_96_int8.tflite', 'tflite'],

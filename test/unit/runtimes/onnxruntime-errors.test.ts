@@ -13,6 +13,9 @@ describe('texts of ONNX Runtime', () => {
     expect(cleanMessage(webgpu)).toBe('Failed to get a WebGPU adapter: No supported adapters');
     expect(cleanMessage('\u001b[1;31m[ONNXRuntimeError] : 1 : FAIL : Bad\n thing\u001b[m')).toBe('Bad thing');
     expect(cleanMessage('failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: Bad idx')).toBe('Bad idx');
+    expect(cleanMessage('Load model from /a b/m.onnx failed:Fatal error: a:Op(-1) is unknown')).toBe(
+      'a:Op(-1) is unknown',
+    );
     expect(cleanMessage('Load failed: see onnxruntime::Foo for more')).toBe(
       'Load failed: see onnxruntime::Foo for more',
     );
@@ -24,6 +27,7 @@ describe('texts of ONNX Runtime', () => {
     ['In Node, ("odd", Foo, "", -1) : ("x": tensor(float)) -> ("y")', 'odd'],
     ["Type 'tensor(float)' of input parameter (x) of operator (Reshape) in node (my node) is invalid.", 'my node'],
     ['Node (conv 1) Op (Conv) [ShapeInferenceError] Input tensor must have at least 3 dimensions', 'conv 1'],
+    ['com.acme:Fancy(-1) is not a registered function/op', 'com.acme:Fancy'],
     ['Error No Op registered for Foo with domain_version of 21', 'Foo'],
     ["Could not find an implementation for Identity(21) node with name 'id'", 'id'],
   ])('name the node: %s', (text, node) => {
