@@ -41,6 +41,11 @@ export function formatRatio(ratio: number): string {
   return `${digits(ratio)}×`;
 }
 
+/** How many times faster or slower a ratio of times (after/before) is: 0.5 gives `2.00×`, and so does 2. */
+export function formatTimes(ratio: number): string {
+  return formatRatio(ratio < 1 && ratio > 0 ? 1 / ratio : ratio);
+}
+
 /** A share 0..1 in percent, with two decimals where the percentage is near a whole that it is not. */
 export function formatShare(share: number): string {
   const percent = share * 100;
@@ -77,11 +82,21 @@ function signedPercent(ratio: number): string {
   return signed(percent.toFixed(Math.abs(percent) < 100 ? 1 : 0));
 }
 
-/** Plain numbers: what is near 1 (a cosine) with two digits of its distance from 1, at least five; else three digits. */
+/** Most decimals of a cosine: what is nearer to 1 than that is only told to be so. */
+const NEAR_ONE = 7;
+
+/**
+ * Plain numbers: what is near 1 (a cosine) with two digits of its distance from 1, five to seven decimals; else three digits.
+ * A number that would round to 1 without being it is said to be nearer: `> 0.9999999`.
+ */
 export function formatPlain(value: number): string {
   const distance = 1 - Math.abs(value);
   if (distance < 0 || distance > 0.1) return digits(value);
-  const decimals = distance === 0 ? 5 : Math.min(12, Math.max(5, 1 - Math.floor(Math.log10(distance))));
+  if (distance > 0 && distance < 10 ** -NEAR_ONE) {
+    const edge = (1 - 10 ** -NEAR_ONE).toFixed(NEAR_ONE);
+    return value > 0 ? `> ${edge}` : `< ${MINUS}${edge}`;
+  }
+  const decimals = distance === 0 ? 5 : Math.min(NEAR_ONE, Math.max(5, 1 - Math.floor(Math.log10(distance))));
   return value.toFixed(decimals).replace('-', MINUS);
 }
 

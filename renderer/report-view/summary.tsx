@@ -7,11 +7,13 @@ import {
   formatDeltaRange,
   formatNumber,
   formatRatio,
+  formatTimes,
+  plural,
 } from '../../native-workers/report/format.ts';
 import { labelOfMetric, unitOfMetric } from '../../native-workers/report/metric.ts';
 import { dataOf } from '../../native-workers/report/outcome.ts';
 import { visible } from '../../native-workers/report/text.ts';
-import { Name, Pill, type Tone } from './parts.tsx';
+import { Details, Name, Pill, type Tone } from './parts.tsx';
 
 export function Summary({ report }: { readonly report: ReportDocument }) {
   const { run, verdict } = report;
@@ -74,7 +76,17 @@ function speedAnswer({ verdict, sections }: ReportDocument): Answer {
   const common = { label: 'Speed', tone: tones[verdict.speed], word: verdict.speed.replace('-', ' ') };
   if (pair === undefined || pair.ratio === null) return { ...common, value: NONE, detail: '' };
   const { value, low, high, confidence } = pair.ratio;
-  const detail = `${Math.round(confidence * 100)} % interval ${formatRatio(1 / high)} to ${formatRatio(1 / low)}, on ${visible(pair.provider)}`;
+  const sure = `${Math.round(confidence * 100)} % interval`;
+  const where = `on ${visible(pair.provider)}`;
+  // `1.24×` beside the word slower, `1.70×` beside the word faster; an interval around no change is one of speeds.
+  if (verdict.speed === 'slower') {
+    return {
+      ...common,
+      value: formatTimes(value),
+      detail: `${sure} ${formatRatio(low)} to ${formatRatio(high)}, ${where}`,
+    };
+  }
+  const detail = `${sure} ${formatRatio(1 / high)} to ${formatRatio(1 / low)}${verdict.speed === 'faster' ? '' : ' of the speed before'}, ${where}`;
   return { ...common, value: formatRatio(1 / value), detail };
 }
 
@@ -134,10 +146,30 @@ function budgetAnswer({ verdict, budgets }: ReportDocument): Answer {
 
 const SEVERITIES: Record<Warning['severity'], string> = { serious: 'Warning', caution: 'Caution', note: 'Note' };
 
+/** Notes are many and seldom urgent: more than these are folded. */
+const FEW_NOTES = 2;
+
 export function Warnings({ warnings }: { readonly warnings: readonly Warning[] }) {
+  const urgent = warnings.filter(({ severity }) => severity !== 'note');
+  const notes = warnings.filter(({ severity }) => severity === 'note');
   if (warnings.length === 0) return null;
   return (
-    <ul className="report-warnings" aria-label="Warnings">
+    <div className="report-warning-box">
+      {urgent.length === 0 ? null : <WarningList label="Warnings" warnings={urgent} />}
+      {notes.length === 0 ? null : notes.length <= FEW_NOTES ? (
+        <WarningList label="Notes" warnings={notes} />
+      ) : (
+        <Details summary={plural(notes.length, 'note')}>
+          <WarningList label="Notes" warnings={notes} />
+        </Details>
+      )}
+    </div>
+  );
+}
+
+function WarningList({ label, warnings }: { readonly label: string; readonly warnings: readonly Warning[] }) {
+  return (
+    <ul className="report-warnings" aria-label={label}>
       {warnings.map(({ code, severity, message }) => (
         <li key={`${code} ${message}`} className={`report-warning report-warning-${severity}`}>
           <strong>{SEVERITIES[severity]}</strong> <span>{visible(message)}</span>

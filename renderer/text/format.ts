@@ -47,6 +47,19 @@ export function formatRatio(ratio: number | null): string {
   return ratio === null ? MISSING : `${ratio.toFixed(ratio >= 10 ? 1 : 2)}×`;
 }
 
+/**
+ * How many times faster or slower, to stand before the verdict: `1.70×` faster, `1.24×` slower. Without a proven difference it is
+ * the speed after as a factor of the speed before.
+ */
+export function formatSpeed(
+  before: number,
+  after: number,
+  verdict: 'faster' | 'slower' | 'inconclusive' | null,
+): string {
+  if (before <= 0 || after <= 0) return MISSING;
+  return formatRatio(verdict === 'slower' ? after / before : before / after);
+}
+
 /** A difference of shares in percentage points, always with its sign: `−0.42 pp`. */
 export function formatPoints(share: number | null): string {
   return share === null ? MISSING : `${signed(share * 100, 2)} pp`;

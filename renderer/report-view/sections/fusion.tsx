@@ -1,4 +1,5 @@
-import { formatCount } from '../../../native-workers/report/format.ts';
+import { formatCount, plural } from '../../../native-workers/report/format.ts';
+import { visible } from '../../../native-workers/report/text.ts';
 import { DataTable, Details, Name, Pill } from '../parts.tsx';
 import type { SectionProps, SectionView } from '../section-view.tsx';
 
@@ -41,6 +42,22 @@ function Fusion({ data }: SectionProps<'fusion'>) {
           }))}
         />
       )}
+      {data.expected
+        .filter(({ missing }) => missing.length > MOST_MISSING)
+        .map(({ kernel, missing }) => (
+          <Details
+            key={kernel}
+            summary={`All ${plural(missing.length, 'node')} that did not fuse to ${visible(kernel)}`}
+          >
+            <ul className="report-names">
+              {missing.map((node) => (
+                <li key={node}>
+                  <Name text={node} />
+                </li>
+              ))}
+            </ul>
+          </Details>
+        ))}
       <Details summary="All kernels of the optimised graph">
         <DataTable
           caption="Kernels of the graph that the engine optimised"

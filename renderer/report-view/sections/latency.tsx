@@ -1,7 +1,14 @@
 import { useCallback } from 'react';
 import type { BenchmarkFacts } from '../../../native-workers/protocol/facts.ts';
 import type { Stats } from '../../../native-workers/report/document.ts';
-import { formatCount, formatMs, formatNumber, formatRatio, plural } from '../../../native-workers/report/format.ts';
+import {
+  formatCount,
+  formatMs,
+  formatNumber,
+  formatRatio,
+  formatTimes,
+  plural,
+} from '../../../native-workers/report/format.ts';
 import type { LatencySection } from '../../../native-workers/report/sections/latency.ts';
 import { visible } from '../../../native-workers/report/text.ts';
 import { blockTimeline } from '../../charts/block-timeline.ts';
@@ -182,6 +189,7 @@ function RatioTable({ pairs }: { readonly pairs: readonly Pair[] }) {
                 formatRatio(ratio.value),
                 `${formatRatio(ratio.low)} to ${formatRatio(ratio.high)}`,
                 <Pill key="verdict" tone={TONES[ratio.verdict]}>
+                  {ratio.verdict === 'inconclusive' ? '' : `${formatTimes(ratio.value)} `}
                   {ratio.verdict}
                 </Pill>,
                 ratio.moreRuns === undefined ? '' : formatCount(ratio.moreRuns),

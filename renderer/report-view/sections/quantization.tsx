@@ -1,3 +1,4 @@
+import { useCallback } from 'react';
 import {
   formatBytes,
   formatCount,
@@ -6,42 +7,40 @@ import {
   formatShare,
   plural,
 } from '../../../native-workers/report/format.ts';
-import type { QuantizationSection } from '../../../native-workers/report/sections/quantization.ts';
+import type { QuantizationSection, QuantizedLayer } from '../../../native-workers/report/sections/quantization.ts';
 import { visible } from '../../../native-workers/report/text.ts';
+import { Chart } from '../../charts/chart.tsx';
+import { nameOf, searchFront } from '../../charts/search-front.ts';
+import type { ChartTheme } from '../../charts/theme.ts';
+import { layerRows } from '../layer-rows.ts';
+import { LayerView } from '../layer-view.tsx';
 import { DataTable, Details, Name, Pill } from '../parts.tsx';
 import type { SectionProps, SectionView } from '../section-view.tsx';
 
 export const quantizationView: SectionView<'quantization'> = { title: 'Quantization by layer', View: Quantization };
 
-/** Layers listed at once; the rest is folded. */
-const FIRST = 10;
-
 function Quantization({ data }: SectionProps<'quantization'>) {
+  const { passes, left, sensitivity, search } = data;
+  const layers = layerRows(data);
   return (
     <>
-      {data.passes.map(({ pass, title, layers }, place) => (
+      {search.length === 0 ? null : <Search points={search} />}
+      <LayerView {...layers} />
+      {passes.map(({ pass, title, layers: rows }, place) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a recipe may name a pass twice, and its place tells them apart
-        <div key={`${place} ${pass}`}>
-          <LayerTable
-            caption={`${visible(title)}: the largest errors of weights first`}
-            layers={layers.slice(0, FIRST)}
-          />
-          {layers.length <= FIRST ? null : (
-            <Details summary={`All ${plural(layers.length, 'layer')}`}>
-              <LayerTable caption={`${visible(title)}: all layers`} layers={layers} />
-            </Details>
-          )}
-        </div>
+        <Details key={`${place} ${pass}`} summary={`${visible(title)}: table of ${plural(rows.length, 'layer')}`}>
+          <LayerTable caption={`${visible(title)}: the largest errors of weights first`} layers={rows} />
+        </Details>
       ))}
-      {data.search.length === 0 ? null : <Search points={data.search} />}
-      {data.sensitivity.length === 0 ? null : <Sensitivity rows={data.sensitivity} />}
+      {sensitivity.length === 0 ? null : <Sensitivity rows={sensitivity} />}
+      {left.length === 0 ? null : <LeftFloat rows={left} />}
     </>
   );
 }
 
 interface LayerTableProps {
   readonly caption: string;
-  readonly layers: QuantizationSection['passes'][number]['layers'];
+  readonly layers: readonly QuantizedLayer[];
 }
 
 function LayerTable({ caption, layers }: LayerTableProps) {
@@ -59,8 +58,8 @@ function LayerTable({ caption, layers }: LayerTableProps) {
         { label: 'Error of weights', numeric: true },
         { label: 'Expected SQNR', numeric: true },
       ]}
-      rows={layers.map(({ node, operator, input, weightError, clipped, method, sqnrDb }) => ({
-        id: `${node} ${operator}`,
+      rows={layers.map(({ node, operator, input, weightError, clipped, method, sqnrDb }, place) => ({
+        id: `${place} ${node}`,
         cells: [
           <Name key="node" text={node} />,
           operator,
@@ -78,41 +77,51 @@ function LayerTable({ caption, layers }: LayerTableProps) {
 }
 
 function Search({ points }: { readonly points: QuantizationSection['search'] }) {
+  const option = useCallback((theme: ChartTheme) => searchFront(points, theme), [points]);
+  const chosen = points.find((point) => point.chosen);
+  const words =
+    chosen === undefined
+      ? ''
+      : ` Chosen: ${nameOf(chosen)}, ${formatMs(chosen.ms)}, ${formatBytes(chosen.bytes)}, ${chosen.drop.toFixed(2)} points of ${chosen.metric} lost.`;
   return (
-    <DataTable
-      caption="Candidates that the search measured"
-      columns={[
-        { label: 'Layers left float' },
-        { label: 'Median latency', numeric: true },
-        { label: 'Size', numeric: true },
-        { label: 'Loss', numeric: true },
-        { label: 'Metric' },
-        { label: 'Chosen' },
-      ]}
-      rows={points.map(({ float, ms, bytes, metric, drop, chosen }) => ({
-        id: `${float} ${bytes}`,
-        cells: [
-          formatCount(float),
-          formatMs(ms),
-          formatBytes(bytes),
-          `${drop.toFixed(2)} points`,
-          metric,
-          chosen ? (
-            <Pill key="chosen" tone="better">
-              chosen
-            </Pill>
-          ) : (
-            ''
-          ),
-        ],
-      }))}
-    />
+    <div className="report-columns report-columns-chart">
+      <figure>
+        <figcaption>
+          What the search had to choose from: further left is more accurate, further down is faster
+        </figcaption>
+        <Chart description={`${plural(points.length, 'model')} measured.${words}`} height={320} option={option} />
+      </figure>
+      <DataTable
+        caption="Candidates that the search measured"
+        columns={[
+          { label: 'Model' },
+          { label: 'Median latency', numeric: true },
+          { label: 'Size', numeric: true },
+          { label: `Loss of ${visible(points[0]?.metric ?? '')}, points`, numeric: true },
+        ]}
+        rows={points.map((point, place) => ({
+          id: String(place),
+          cells: [
+            point.chosen ? (
+              <span key="name">
+                {nameOf(point)} <Pill tone="better">chosen</Pill>
+              </span>
+            ) : (
+              nameOf(point)
+            ),
+            formatMs(point.ms),
+            formatBytes(point.bytes),
+            point.drop.toFixed(2).replace('-', '\u2212'),
+          ],
+        }))}
+      />
+    </div>
   );
 }
 
 function Sensitivity({ rows }: { readonly rows: QuantizationSection['sensitivity'] }) {
   return (
-    <Details summary={`Sensitivity of ${plural(rows.length, 'layer')}`}>
+    <Details summary={`Table of the sensitivity of ${plural(rows.length, 'layer')}`}>
       <DataTable
         caption="Change of the outputs with one layer alone quantized, most sensitive first"
         columns={[
@@ -122,14 +131,35 @@ function Sensitivity({ rows }: { readonly rows: QuantizationSection['sensitivity
           { label: 'Time saved', numeric: true },
           { label: 'Kept' },
         ]}
-        rows={rows.map(({ node, operator, alone, gainMs, float }) => ({
-          id: `${node} ${operator}`,
+        rows={rows.map(({ node, operator, alone, gainMs, float }, place) => ({
+          id: `${place} ${node}`,
           cells: [
             <Name key="node" text={node} />,
             operator,
             formatPlain(alone),
             gainMs === null ? 'not measured' : formatMs(gainMs),
             float ? 'float' : '8 bits',
+          ],
+        }))}
+      />
+    </Details>
+  );
+}
+
+function LeftFloat({ rows }: { readonly rows: QuantizationSection['left'] }) {
+  const reasons = new Map<string, string[]>();
+  for (const { node, reason } of rows) reasons.set(reason, [...(reasons.get(reason) ?? []), node]);
+  return (
+    <Details summary={`${plural(rows.length, 'node')} left float by plan, and why`}>
+      <DataTable
+        caption="What stays float, by reason"
+        columns={[{ label: 'Why' }, { label: 'Nodes', numeric: true }, { label: 'Which' }]}
+        rows={[...reasons].map(([reason, nodes]) => ({
+          id: reason,
+          cells: [
+            <Name key="reason" text={reason} />,
+            formatCount(nodes.length),
+            <Name key="nodes" text={nodes.join(', ')} />,
           ],
         }))}
       />

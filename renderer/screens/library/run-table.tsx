@@ -2,10 +2,18 @@
 import { ArrowRight, FolderOpen, GitCompareArrows, Repeat2, Trash2 } from 'lucide-react';
 import type { KeyboardEvent } from 'react';
 import type { RunSummary } from '../../../native-workers/protocol/studio.ts';
-import { previousRun, ratio, type SortColumn, sortLibrary, toggleSelected, useLibrary } from '../../stores/library.ts';
+import { previousRun, type SortColumn, sortLibrary, toggleSelected, useLibrary } from '../../stores/library.ts';
 import { formatRoute, navigate } from '../../stores/navigation.ts';
 import { prepareAgain } from '../../stores/repeat.ts';
-import { formatBytes, formatMs, formatPoints, formatRatio, formatShare, formatWhen } from '../../text/format.ts';
+import {
+  formatBytes,
+  formatMs,
+  formatPoints,
+  formatRatio,
+  formatShare,
+  formatSpeed,
+  formatWhen,
+} from '../../text/format.ts';
 import { LIBRARY } from '../../text/library.ts';
 import { VERDICT } from '../../text/status.ts';
 import { Cut } from '../../widgets/cut.tsx';
@@ -150,7 +158,7 @@ function Latency({ run }: { readonly run: RunSummary }) {
       <span className="change-before">{formatMs(run.msBefore)}</span>
       <ArrowRight className="icon icon-small change-arrow" aria-label="to" />
       <span>{formatMs(run.msAfter)}</span>
-      <span className={`change-factor ${tone}`}>{formatRatio(ratio(run.msBefore, run.msAfter))}</span>
+      <span className={`change-factor ${tone}`}>{formatSpeed(run.msBefore, run.msAfter, run.verdict)}</span>
       <span className={`change-verdict ${tone}`}>{run.verdict === null ? '' : VERDICT[run.verdict]}</span>
     </span>
   );

@@ -5,9 +5,11 @@ import { groupedBars } from '../../../../renderer/charts/grouped-bars.ts';
 import { areApart, binsFor, histogram, latencyDistribution } from '../../../../renderer/charts/latency-distribution.ts';
 import { quantile, sortedCopy } from '../../../../renderer/charts/quantile.ts';
 import { ratioInterval } from '../../../../renderer/charts/ratio-interval.ts';
+import { frontOf, nameOf, searchFront } from '../../../../renderer/charts/search-front.ts';
 import { sizeLedger, sizeParts } from '../../../../renderer/charts/size-ledger.ts';
 import { sustainedCurve } from '../../../../renderer/charts/sustained-curve.ts';
 import { type ChartTheme, short } from '../../../../renderer/charts/theme.ts';
+import { valueHistogram } from '../../../../renderer/charts/value-histogram.ts';
 
 const THEME: ChartTheme = {
   text: '#111111',
@@ -163,5 +165,60 @@ describe('short', () => {
     expect(short('🦊'.repeat(40))).toBe(`${'🦊'.repeat(27)}…`);
     expect(short('Conv')).toBe('Conv');
     expect(sortedCopy([3, 1, 2])).toEqual([1, 2, 3]);
+  });
+});
+
+describe('the front of a search', () => {
+  const mark = (float: number | null, drop: number, ms: number, chosen = false) => ({
+    float,
+    drop,
+    ms,
+    bytes: 100,
+    metric: 'top-1',
+    chosen,
+  });
+
+  it('holds what no other beats in both loss and time', () => {
+    const points = fc.array(fc.record({ drop: fc.nat(9), ms: fc.nat(9) }), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(points, (marks) => {
+        const front = frontOf(marks);
+        const beaten = (one: { drop: number; ms: number }): boolean =>
+          marks.some(({ drop, ms }) => drop <= one.drop && ms <= one.ms && (drop < one.drop || ms < one.ms));
+        expect(front.filter(beaten)).toEqual([]);
+        for (const one of marks.filter((each) => !beaten(each))) {
+          expect(front).toContainEqual(one);
+        }
+      }),
+    );
+  });
+
+  it('marks the chosen and the float model by their own shapes, each once', () => {
+    const option = searchFront([mark(0, 1, 2), mark(3, 0.5, 3, true), mark(null, 0, 9)], THEME);
+    const series = (option.series as { name: string; symbol?: string; data: unknown[] }[]).slice(1);
+    expect(series.map(({ name, symbol, data }) => [name, symbol, data.length])).toEqual([
+      ['Mixed models', 'circle', 1],
+      ['Float', 'rect', 1],
+      ['Chosen', 'diamond', 1],
+    ]);
+    expect([mark(0, 0, 1), mark(1, 0, 1), mark(2, 0, 1), mark(null, 0, 1)].map(nameOf)).toEqual([
+      'all layers INT8',
+      '1 layer float',
+      '2 layers float',
+      'the float model',
+    ]);
+  });
+});
+
+describe('the histogram of an activation', () => {
+  it('has a bar in the middle of each bin, and room for the codes beyond', () => {
+    const option = valueHistogram({ counts: [0, 99, 9], min: 0, max: 3, kept: { min: -1, max: 2 } }, THEME);
+    expect(option.xAxis).toMatchObject({ min: -1, max: 3 });
+    const [bars] = option.series as { data: { value: [number, number] }[] }[];
+    expect(bars?.data.map(({ value }) => value)).toEqual([
+      [0.5, 0],
+      [1.5, 2],
+      [2.5, 1],
+    ]);
   });
 });

@@ -6,6 +6,7 @@ import {
   formatPoints,
   formatRatio,
   formatShort,
+  formatSpeed,
   formatWhen,
 } from '../../../../renderer/text/format.ts';
 
@@ -42,6 +43,10 @@ describe('numbers on the screen', () => {
 
   it('shortens large counts', () => {
     expect([formatShort(999), formatShort(409_620), formatShort(7.2e9)]).toEqual(['999', '410 k', '7.20 G']);
+    expect(formatSpeed(1.7, 1, 'faster')).toBe('1.70×');
+    expect(formatSpeed(1, 1.24, 'slower')).toBe('1.24×');
+    expect(formatSpeed(2, 1.96, 'inconclusive')).toBe('1.02×');
+    expect(formatSpeed(0, 1, null)).toBe('–');
     expect([formatRatio(0.274), formatRatio(12.34), formatRatio(null)]).toEqual(['0.27×', '12.3×', '–']);
   });
 

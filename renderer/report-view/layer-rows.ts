@@ -1,0 +1,59 @@
+/** The layers of a model as the view by layer shows them: what the plan, the quantizer and the search each know of one. */
+import type { QuantizationSection, QuantizedLayer } from '../../native-workers/report/sections/quantization.ts';
+
+export interface LayerRow {
+  readonly node: string;
+  readonly operator: string;
+  /** Layers whose results it reads, by their place in the order of the graph. */
+  readonly after: readonly number[];
+  /** What the bar shows; see `LayerRows.measure`. */
+  readonly harm: number | null;
+  readonly gainMs: number | null;
+  readonly isFloat: boolean;
+  readonly facts: QuantizedLayer | null;
+}
+
+export interface LayerRows {
+  /** `outputs`: change of the outputs with the layer alone quantized. `weights`: relative error of its weights. */
+  readonly measure: 'outputs' | 'weights';
+  /** In the order of the graph where that is known. */
+  readonly rows: readonly LayerRow[];
+}
+
+export function layerRows({ passes, graph, sensitivity }: QuantizationSection): LayerRows {
+  const measure = sensitivity.length > 0 ? 'outputs' : 'weights';
+  const facts = new Map(passes.flatMap(({ layers }) => layers.map((layer) => [layer.node, layer])));
+  const harms = new Map(sensitivity.map((row) => [row.node, row]));
+  const known = [...graph.map((link) => link), ...unlinked([...sensitivity, ...facts.values()], graph)];
+  return {
+    measure,
+    rows: known.map(({ node, operator, after }) => {
+      const quantized = facts.get(node) ?? null;
+      const searched = harms.get(node);
+      return {
+        node,
+        operator,
+        after,
+        harm: measure === 'outputs' ? (searched?.alone ?? null) : (quantized?.weightError ?? null),
+        gainMs: searched?.gainMs ?? null,
+        isFloat: searched?.float ?? quantized === null,
+        facts: quantized,
+      };
+    }),
+  };
+}
+
+/** Layers that stand in no graph, each once. */
+function unlinked(
+  layers: readonly { readonly node: string; readonly operator: string }[],
+  graph: QuantizationSection['graph'],
+): QuantizationSection['graph'] {
+  const linked = new Set(graph.map(({ node }) => node));
+  const rest = new Map(layers.filter(({ node }) => !linked.has(node)).map(({ node, operator }) => [node, operator]));
+  return [...rest].map(([node, operator]) => ({ node, operator, after: [] }));
+}
+
+/** The places of the rows, most harmful first. */
+export function byHarm(rows: readonly LayerRow[]): number[] {
+  return rows.map((_, place) => place).sort((a, b) => (rows[b]?.harm ?? -1) - (rows[a]?.harm ?? -1) || a - b);
+}

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import type { QuantizationSection } from '../../../../native-workers/report/sections/quantization.ts';
+import { byHarm, layerRows } from '../../../../renderer/report-view/layer-rows.ts';
+
+const layer = (node: string, weightError: number) => ({
+  node,
+  operator: 'Conv',
+  value: 'x',
+  input: null,
+  kept: null,
+  weightError,
+  clipped: null,
+  method: null,
+  sqnrDb: null,
+  histogram: null,
+});
+
+const SECTION: QuantizationSection = {
+  passes: [{ pass: 'quantize-search', title: 'Search', layers: [layer('b', 0.02), layer('a', 0.01)] }],
+  left: [],
+  graph: [
+    { node: 'a', operator: 'Conv', after: [] },
+    { node: 'b', operator: 'Conv', after: [0] },
+    { node: 'c', operator: 'Conv', after: [1] },
+  ],
+  sensitivity: [
+    { node: 'c', operator: 'Conv', alone: 5, gainMs: 0.5, float: true },
+    { node: 'a', operator: 'Conv', alone: 3, gainMs: null, float: false },
+    { node: 'b', operator: 'Conv', alone: 1, gainMs: 2, float: false },
+  ],
+  search: [],
+};
+
+describe('layerRows', () => {
+  it('joins plan, quantizer and search in the order of the graph', () => {
+    const { measure, rows } = layerRows(SECTION);
+    expect(measure).toBe('outputs');
+    expect(rows.map(({ node, harm, isFloat, facts }) => [node, harm, isFloat, facts?.weightError ?? null])).toEqual([
+      ['a', 3, false, 0.01],
+      ['b', 1, false, 0.02],
+      ['c', 5, true, null],
+    ]);
+    expect(byHarm(rows)).toEqual([2, 0, 1]);
+  });
+
+  it('shows the error of the weights where nothing was searched', () => {
+    const { measure, rows } = layerRows({ ...SECTION, sensitivity: [], graph: [] });
+    expect(measure).toBe('weights');
+    expect(rows.map(({ node, harm, isFloat, after }) => [node, harm, isFloat, after.length])).toEqual([
+      ['b', 0.02, false, 0],
+      ['a', 0.01, false, 0],
+    ]);
+  });
+});
