@@ -11,7 +11,7 @@ export interface ModelCardRequest {
   readonly signature: ArtifactSignature;
   readonly preprocess: Preprocess | null;
   readonly labels: readonly string[] | null;
-  /** Of the model, when its metadata say. */
+  /** Of the model: what its metadata say, and the file that was found beside it. */
   readonly license: string | null;
 }
 
@@ -46,6 +46,10 @@ ${verified === null ? 'Nothing was run.' : measuredText(verified)}
 Size: ${artifact.bytes} bytes. Needs: ${requires.join('; ') || 'nothing that is known'}.
 ${artifact.notes.map((note) => `\n- ${note}`).join('')}
 
+## Where it loads
+
+${loadsText(artifact)}
+
 ## For the author to fill in
 
 - Intended use, and uses that are out of scope.
@@ -58,6 +62,12 @@ ${license ?? 'The model names no licence. Ask its author before shipping it.'}
 `;
 }
 
+function loadsText({ loads = [] }: Artifact): string {
+  if (loads.length === 0) return 'Not known.';
+  const rows = loads.map(({ where, minimum, why }) => `| ${where} | ${minimum} | ${why} |`);
+  return ['| where | oldest version | because of |', '| --- | --- | --- |', ...rows].join('\n');
+}
+
 function measuredText(verified: NonNullable<Artifact['verified']>): string {
   const { runtime, status, samples, maxAbs, reference, cosine, top1Agreement, reason } = verified;
   const lines = [`- Run on ${runtime}, on ${samples} inputs, against the source model on ONNX Runtime: ${status}.`];
@@ -67,6 +77,18 @@ function measuredText(verified: NonNullable<Artifact['verified']>): string {
       `- Largest difference: ${maxAbs.toPrecision(3)}, where the largest output is ${(reference ?? 0).toPrecision(3)}.`,
     );
   if (cosine !== null) lines.push(`- Cosine: ${cosine.toFixed(6)}.`);
+  for (const other of verified.others ?? []) {
+    const apart = other.maxAbs === null ? '' : `, largest difference ${other.maxAbs.toPrecision(3)}`;
+    lines.push(`- On ${other.runtime}: ${other.status}${apart}.`);
+  }
+  if (verified.diverges !== undefined) {
+    const { node, type, artifact } = verified.diverges;
+    lines.push(`- The first operator that differs: ${type} ${node}, in the artifact ${artifact}.`);
+  }
+  for (const { name, before, after, samples: count } of verified.metrics ?? [])
+    lines.push(
+      `- ${name} on ${count} labelled samples: ${after.toFixed(4)}; ${before.toFixed(4)} of the source model.`,
+    );
   if (top1Agreement !== null) lines.push(`- Same first class: ${(top1Agreement * 100).toFixed(1)} %.`);
   return lines.join('\n');
 }

@@ -6,13 +6,16 @@
  * Only minimal and reduced builds need this: the ordinary packages for Android and iOS take the .onnx file with all operators.
  */
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
-import { readOrtOperators } from '../formats/ort/operators.ts';
+import { type OrtOperator, ortProducer, readOrtOperators } from '../formats/ort/operators.ts';
 import { operatorsConfig } from '../formats/ort/operators-config.ts';
 import type { Model } from '../graph/model.ts';
 import type { ValueInfo } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
+import type { LoadRow } from '../protocol/facts.ts';
+import { artifactName } from './file-name.ts';
+import { compareVersions, ORT_FORMAT_MINIMUM, onnxRuntimeMinimum } from './onnxruntime-versions.ts';
 import type { ArtifactTarget, SignatureValue, TargetContext } from './target.ts';
 
 export interface OrtOptions {
@@ -41,6 +44,7 @@ export const ort: ArtifactTarget<OrtOptions> = {
   schema,
   tolerance: { float: 1e-4, steps: 3 },
   runtimeModule: 'runtimes/ort-artifact.ts',
+  otherRuntimes: ['runtimes/onnxruntime-web-artifact.ts'],
 
   /** ONNX Runtime loaded the source already, so it knows every operator of it. */
   coverage(model) {
@@ -49,43 +53,79 @@ export const ort: ArtifactTarget<OrtOptions> = {
   },
 
   async write(model, folder, options, context) {
-    const name = basename(context.source)
-      .replace(/\.[^.]+$/, '')
-      .replace(/[^\w.-]+/g, '_');
+    const name = artifactName(context.source);
     const main = options.style === 'fixed' ? `${name}.ort` : `${name}.with_runtime_opt.ort`;
-    const signature = await save(join(folder, main), options, context);
+    refuseTooLarge(model);
+    const signature = await save(context.source, join(folder, main), options, context);
     const { size } = await stat(join(folder, main));
-    if (size > MOST_BYTES)
-      throw new HoneError(
-        'tensor-too-large',
-        'An ORT-format file cannot be larger than 2 GB; ship the .onnx file with external data.',
-      );
-    const operators = readOrtOperators(await readFile(join(folder, main)), main);
-    if (options.style === 'runtime') {
-      // What is optimised at load time runs the fused kernels too: the list needs both graphs.
-      const full = join(context.scratch, `${name}.full.ort`);
-      await save(full, { ...options, style: 'fixed' }, context);
-      operators.push(...readOrtOperators(await readFile(full), full));
+    if (size > MOST_BYTES) throw tooLarge(size);
+    const operators = await operatorsOf(context.source, join(folder, main), options, context);
+    for (const [index, source] of (context.companions ?? []).entries()) {
+      const path = join(context.scratch, `companion-${index}.ort`);
+      await save(source, path, options, context);
+      operators.push(...(await operatorsOf(source, path, options, context)));
     }
     await writeFile(join(folder, 'required_operators.config'), operatorsConfig(operators, false));
     await writeFile(join(folder, 'required_operators_and_types.config'), operatorsConfig(operators, true));
+    const loads = loadsOf(model, context.engine.version);
     return {
       path: main,
       files: [main, 'required_operators.config', 'required_operators_and_types.config'],
-      // Format version 6, which ONNX Runtime writes and reads since 1.16.
-      requires: { 'ONNX Runtime': '1.16' },
+      requires: Object.fromEntries(loads.slice(0, 1).map(({ where, minimum }) => [where, minimum])),
       notes: notesOf(model, options),
       signature,
+      loads,
     };
+  },
+
+  async operatorOf(path, name) {
+    return ortProducer(await readFile(path), path, name);
   },
 };
 
+/** Weights alone that do not fit are known before the engine tries. */
+function refuseTooLarge(model: Model): void {
+  let bytes = 0;
+  for (const { tensor } of model.graph.initializers) bytes += tensor?.bytes ?? 0;
+  if (bytes > MOST_BYTES) throw tooLarge(bytes);
+}
+
+function tooLarge(bytes: number): HoneError {
+  return new HoneError(
+    'artifact-too-large',
+    `The model has ${(bytes / 1e9).toFixed(2)} GB and an ORT-format file cannot be larger than 2 GB; ship the .onnx file with external data.`,
+  );
+}
+
+/** The file needs both the format's version and that of the model in it. */
+function loadsOf(model: Model, tried: string): LoadRow[] {
+  const own = onnxRuntimeMinimum(model, tried);
+  const format: LoadRow = { where: 'ONNX Runtime', minimum: ORT_FORMAT_MINIMUM, why: 'version 6 of the ORT format' };
+  const native = compareVersions(own.minimum, ORT_FORMAT_MINIMUM) > 0 ? own : format;
+  return [native, { ...native, where: 'ONNX Runtime Web' }];
+}
+
+/** What is optimised at load time runs the fused kernels too: in the runtime style the list needs both graphs. */
+async function operatorsOf(
+  source: string,
+  saved: string,
+  options: OrtOptions,
+  context: TargetContext,
+): Promise<OrtOperator[]> {
+  const operators = readOrtOperators(await readFile(saved), saved);
+  if (options.style === 'fixed') return operators;
+  const full = join(context.scratch, 'full.ort');
+  await save(source, full, { ...options, style: 'fixed' }, context);
+  return [...operators, ...readOrtOperators(await readFile(full), full)];
+}
+
 async function save(
+  source: string,
   path: string,
   options: OrtOptions,
   context: TargetContext,
 ): Promise<{ inputs: SignatureValue[]; outputs: SignatureValue[] }> {
-  const session = await context.engine.open(context.source, {
+  const session = await context.engine.open(source, {
     optimization: 'all',
     optimizedModelPath: path,
     config: {

@@ -36,7 +36,7 @@ export function topologicalOrder(graph: Graph): Node[] {
 }
 
 /** The nodes of `graph` whose outputs `node`, or a subgraph of it, reads. */
-function* predecessors(graph: Graph, node: Node): Generator<Node> {
+export function* predecessors(graph: Graph, node: Node): Generator<Node> {
   for (const input of node.inputs) if (input?.producer?.graph === graph) yield input.producer;
   for (const subgraph of node.subgraphs()) {
     for (const inner of subgraph.allNodes()) {

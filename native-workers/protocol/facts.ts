@@ -273,6 +273,32 @@ export const verificationSchema = z.strictObject({
   errors: z.array(z.string()),
   /** The first operator whose output differs, in both formats, when the check failed and it could be found. */
   diverges: z.strictObject({ node: z.string(), type: z.string(), artifact: z.string(), maxAbs: z.number() }).optional(),
+  /** Further runtimes that the artifact was run on, as in a browser; one that did not pass fails the whole check. */
+  others: z
+    .array(
+      z.strictObject({
+        runtime: z.string(),
+        status: z.enum(['passed', 'failed', 'refused', 'not-run']),
+        reason: z.string().optional(),
+        samples: z.number(),
+        maxAbs: z.number().nullable(),
+        cosine: z.number().nullable(),
+      }),
+    )
+    .optional(),
+  /** The task's metrics on the user's labelled data: of the model on ONNX Runtime, and of the artifact on its own runtime. */
+  metrics: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        better: z.enum(['higher', 'lower']),
+        unit: z.string(),
+        before: z.number(),
+        after: z.number(),
+        samples: z.number(),
+      }),
+    )
+    .optional(),
 });
 export type Verification = z.infer<typeof verificationSchema>;
 
@@ -291,7 +317,12 @@ export const artifactSchema = z.strictObject({
   coverage: z.strictObject({ nodes: z.number(), supported: z.number(), unsupported: z.array(unsupportedNodeSchema) }),
   notes: z.array(z.string()),
   ms: z.number(),
+  /** Base name of the model's file, where a package holds several models. */
+  model: z.string().optional(),
+  /** Where the artifact will load: the oldest version of each runtime or system, and what of the artifact asks for it. */
+  loads: z.array(z.strictObject({ where: z.string(), minimum: z.string(), why: z.string() })).optional(),
 });
+export type LoadRow = NonNullable<z.infer<typeof artifactSchema>['loads']>[number];
 export type Artifact = z.infer<typeof artifactSchema>;
 
 export const packageFactsSchema = z.strictObject({

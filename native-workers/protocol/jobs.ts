@@ -93,6 +93,8 @@ export const JOBS = {
   package: {
     request: z.strictObject({
       model: z.string(),
+      /** Further models for the same package. */
+      with: z.array(z.string()).optional(),
       targets: z.array(z.string()).min(1),
       out: z.string(),
       /** Writes nothing: only what each target can express. */
@@ -103,6 +105,8 @@ export const JOBS = {
       options: z.record(z.string(), z.record(z.string(), z.unknown())),
       /** Sizes to keep to besides those of the device profiles, in bytes. */
       budget: z.number().optional(),
+      /** Most labelled samples that the metric is measured on, through the artifact's own runtime. */
+      samples: z.number().int().positive().optional(),
       seed: z.number(),
     }),
     result: packageFactsSchema,

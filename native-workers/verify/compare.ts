@@ -5,7 +5,10 @@ import { numbersOf } from '../metrics/rows.ts';
 
 export interface Difference {
   readonly samples: number;
+  /** Over all outputs; infinite where one side alone is NaN or infinite. */
   readonly maxAbs: number;
+  /** Over the outputs of floats, and the largest finite reference value of those (of all where none are floats). */
+  readonly maxAbsFloat: number;
   readonly reference: number;
   readonly cosine: number;
   /** null where no output is a row of scores. */
@@ -19,7 +22,10 @@ export interface Difference {
 export class Comparison {
   #samples = 0;
   #maxAbs = 0;
+  #maxAbsFloat = 0;
   #largest = 0;
+  #largestInteger = 0;
+  #floats = 0;
   #dot = 0;
   #square = 0;
   #otherSquare = 0;
@@ -57,7 +63,8 @@ export class Comparison {
     return {
       samples: this.#samples,
       maxAbs: this.#maxAbs,
-      reference: this.#largest,
+      maxAbsFloat: this.#maxAbsFloat,
+      reference: this.#floats === 0 ? this.#largestInteger : this.#largest,
       cosine: norm === 0 ? (this.#maxAbs === 0 ? 1 : 0) : this.#dot / norm,
       top1Agreement: this.#rows === 0 ? null : this.#agreeing / this.#rows,
       steps: this.#integers === 0 ? null : { max: this.#maxSteps, withinOne: this.#withinOne / this.#integers },
@@ -65,33 +72,26 @@ export class Comparison {
     };
   }
 
+  /** `step`: what one step of an integer, or of a float computed from integers, is worth; null for other floats. */
   #element(expected: number, actual: number, step: number | null): void {
-    if (Object.is(expected, actual) || expected === actual || (Number.isNaN(expected) && Number.isNaN(actual))) {
-      if (step !== null) {
-        this.#integers++;
-        this.#withinOne++;
-      }
-      if (!Number.isFinite(expected)) return;
-    }
-    const difference = Math.abs(expected - actual);
-    const distance = Number.isNaN(difference)
-      ? Number.isNaN(expected) && Number.isNaN(actual)
-        ? 0
-        : Number.POSITIVE_INFINITY
-      : difference;
+    const distance = distanceOf(expected, actual);
+    const magnitude = Number.isFinite(expected) ? Math.abs(expected) : 0;
     this.#maxAbs = Math.max(this.#maxAbs, distance);
-    if (Number.isFinite(expected)) this.#largest = Math.max(this.#largest, Math.abs(expected));
-    if (step !== null && expected !== actual) {
+    if (step !== null) {
       const count = Math.round(distance / step);
       this.#integers++;
       this.#maxSteps = Math.max(this.#maxSteps, count);
+      this.#largestInteger = Math.max(this.#largestInteger, magnitude);
       if (count <= 1) this.#withinOne++;
+    } else {
+      this.#floats++;
+      this.#maxAbsFloat = Math.max(this.#maxAbsFloat, distance);
+      this.#largest = Math.max(this.#largest, magnitude);
     }
-    if (Number.isFinite(expected) && Number.isFinite(actual)) {
-      this.#dot += expected * actual;
-      this.#square += expected * expected;
-      this.#otherSquare += actual * actual;
-    }
+    if (!Number.isFinite(expected) || !Number.isFinite(actual)) return;
+    this.#dot += expected * actual;
+    this.#square += expected * expected;
+    this.#otherSquare += actual * actual;
   }
 
   #scores(a: ArrayLike<number>, b: ArrayLike<number>, classes: number): void {
@@ -100,6 +100,13 @@ export class Comparison {
       if (largest(a, row, classes) === largest(b, row, classes)) this.#agreeing++;
     }
   }
+}
+
+/** NaN equals NaN, and an infinity itself; any other pair with one that is not finite is infinitely far apart. */
+function distanceOf(expected: number, actual: number): number {
+  if (expected === actual || (Number.isNaN(expected) && Number.isNaN(actual))) return 0;
+  const distance = Math.abs(expected - actual);
+  return Number.isNaN(distance) ? Number.POSITIVE_INFINITY : distance;
 }
 
 function largest(values: ArrayLike<number>, from: number, count: number): number {

@@ -1,4 +1,5 @@
 /** Runs an artifact on its own runtime and the source model on the engine, on the same inputs, and compares the outputs. */
+import { basename } from 'node:path';
 import type { ArtifactSignature, ArtifactTarget } from '../artifacts/target.ts';
 import type { Feeds, Session } from '../lib/engine.ts';
 import { toHoneError } from '../protocol/errors.ts';
@@ -10,7 +11,7 @@ import { Comparison, type Difference } from './compare.ts';
 const ERROR_LINE = /\bERROR\b|Error:/;
 
 export interface VerifyRequest {
-  readonly target: Pick<ArtifactTarget, 'runtimeModule' | 'tolerance' | 'title'>;
+  readonly target: Pick<ArtifactTarget, 'runtimeModule' | 'otherRuntimes' | 'tolerance' | 'title'>;
   /** Of the main file or folder. */
   readonly path: string;
   readonly signature: ArtifactSignature;
@@ -21,12 +22,34 @@ export interface VerifyRequest {
   readonly progress: (done: number, total: number, what: string) => Promise<void>;
 }
 
+/**
+ * Runs on the target's own runtime and on its further ones, one process after another. One that fails or refuses makes that
+ * the result of the whole; the numbers stay those of the own runtime. Throws `cancelled` only.
+ */
 export async function verifyArtifact(request: VerifyRequest): Promise<Verification> {
+  const verification = await runOn(request.target.runtimeModule, request);
+  const others: NonNullable<Verification['others']> = [];
+  for (const module of request.target.otherRuntimes ?? []) {
+    const { runtime, status, reason, samples, maxAbs, cosine } = await runOn(module, request);
+    others.push({ runtime, status, ...(reason === undefined ? {} : { reason }), samples, maxAbs, cosine });
+  }
+  if (others.length === 0) return verification;
+  const broken = others.find(({ status }) => status === 'failed' || status === 'refused');
+  if (verification.status !== 'passed' || broken === undefined) return { ...verification, others };
+  return {
+    ...verification,
+    status: broken.status,
+    reason: `${broken.runtime}: ${broken.reason ?? broken.status}`,
+    others,
+  };
+}
+
+async function runOn(module: string, request: VerifyRequest): Promise<Verification> {
   const comparison = new Comparison();
-  let runtime = request.target.title;
+  let runtime = module === request.target.runtimeModule ? request.target.title : basename(module, '.ts');
   let client: ArtifactClient | null = null;
   try {
-    const opened = await ArtifactClient.open(request.target.runtimeModule, request.path, request.signature);
+    const opened = await ArtifactClient.open(module, request.path, request.signature);
     client = opened.client;
     runtime = opened.runtime;
     const steps = new Map(
@@ -57,15 +80,28 @@ function errorsOf(client: ArtifactClient): string[] {
   return client.lines.filter((line) => ERROR_LINE.test(line));
 }
 
-/** Floats within `float` of the largest reference value; integers with 99 % within one step and none beyond `steps`. */
 function judge(
   runtime: string,
   difference: Difference,
   errors: string[],
   tolerance: ArtifactTarget['tolerance'],
 ): Verification {
+  const reasons = differences(difference, tolerance);
+  if (errors.length > 0) reasons.unshift(`the runtime logged an error: ${errors[0]}`);
+  return {
+    ...measured(runtime, difference),
+    status: reasons.length === 0 ? 'passed' : 'failed',
+    ...(reasons.length === 0 ? {} : { reason: reasons.join('; ') }),
+    errors,
+  };
+}
+
+/**
+ * What is too far off, in words; empty when nothing is. Floats must be within `float` of the largest reference value; of
+ * integers, 99 % within one step and none beyond `steps`.
+ */
+export function differences(difference: Difference, tolerance: ArtifactTarget['tolerance']): string[] {
   const reasons: string[] = [];
-  if (errors.length > 0) reasons.push(`the runtime logged an error: ${errors[0]}`);
   if (difference.missing.length > 0)
     reasons.push(`outputs missing or of another size: ${difference.missing.join(', ')}`);
   const { steps } = difference;
@@ -75,15 +111,12 @@ function judge(
     );
   }
   const allowed = tolerance.float * Math.max(difference.reference, 1e-6);
-  if (steps === null && difference.maxAbs > allowed) {
-    reasons.push(`the largest difference is ${difference.maxAbs.toPrecision(3)}; ${allowed.toPrecision(3)} is allowed`);
+  if (difference.maxAbsFloat > allowed) {
+    reasons.push(
+      `the largest difference is ${difference.maxAbsFloat.toPrecision(3)}; ${allowed.toPrecision(3)} is allowed`,
+    );
   }
-  return {
-    ...measured(runtime, difference),
-    status: reasons.length === 0 ? 'passed' : 'failed',
-    ...(reasons.length === 0 ? {} : { reason: reasons.join('; ') }),
-    errors,
-  };
+  return reasons;
 }
 
 function measured(runtime: string, difference: Difference): Omit<Verification, 'status' | 'errors'> {

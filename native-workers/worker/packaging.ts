@@ -1,40 +1,43 @@
 /**
- * Makes the packages of a model: for each target its coverage, the artifact, the check on its own runtime, and what a mobile
+ * Makes the packages of models: for each target its coverage, the artifact, the check on its own runtime, and what a mobile
  * team needs beside it. A target that fails is a row; what the others made is kept.
  */
-
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { modelCard } from '../artifacts/model-card.ts';
+import { artifactName, freeName } from '../artifacts/file-name.ts';
+import { loadsOf } from '../artifacts/loads.ts';
 import { findTarget } from '../artifacts/registry.ts';
-import { snippetsFor } from '../artifacts/snippets.ts';
 import type { ArtifactTarget, Coverage, PreparedModel, TargetContext, WrittenArtifact } from '../artifacts/target.ts';
-import { runnableBatches } from '../datasets/batching.ts';
-import { openDataset } from '../datasets/open-dataset.ts';
-import { seededInputs } from '../datasets/seeded-inputs.ts';
-import { signatureOf } from '../datasets/signature.ts';
 import { openModel } from '../formats/registry.ts';
 import type { Model } from '../graph/model.ts';
-import type { Engine, Feeds } from '../lib/engine.ts';
+import type { Engine } from '../lib/engine.ts';
 import { hashFiles } from '../lib/hash-file.ts';
 import { completeOptions } from '../passes/options.ts';
-import { toHoneError } from '../protocol/errors.ts';
-import type { Artifact, PackageFacts } from '../protocol/facts.ts';
+import { HoneError, toHoneError } from '../protocol/errors.ts';
+import type { Artifact, PackageFacts, Verification } from '../protocol/facts.ts';
 import type { Preprocess } from '../protocol/request.ts';
 import { verifyArtifact } from '../verify/verify-artifact.ts';
+import { artifactMetrics } from './artifact-metrics.ts';
+import { bisectArtifact } from './bisect-artifact.ts';
 import { fitBudgets } from './device-profiles.ts';
 import type { JobContext } from './job.ts';
 import { onnxPathOf, openModelEngine } from './model-engine.ts';
+import { writePackageFiles } from './package-files.ts';
+import { makeOutFolder, refuseForeign, replaceFolder } from './package-folder.ts';
+import { type Knowledge, packageKnowledge } from './package-knowledge.ts';
 import { prepareModel } from './prepare-model.ts';
 import { zipFolder } from './zip-folder.ts';
 
-/** Inputs that each artifact is checked on: made up, and the user's own. */
-const SEEDED_INPUTS = 3;
-const USER_INPUTS = 8;
+/** Labelled samples that the metric is measured on, unless said. */
+const METRIC_SAMPLES = 200;
 
 export interface PackagingRequest {
   readonly model: string;
+  /** Further models of the same package, each in a folder of its name. Data and preprocessing are the first model's. */
+  readonly with?: readonly string[] | undefined;
+  /** Where the model came from, when `model` was made of it: its licence and labels are there. */
+  readonly origin?: string | undefined;
   readonly targets: readonly string[];
   /** Each target gets a folder in it. */
   readonly out: string;
@@ -45,85 +48,120 @@ export interface PackagingRequest {
   /** By target. */
   readonly options: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly budget?: number | undefined;
+  /** Most labelled samples for the metric. */
+  readonly samples?: number | undefined;
   readonly seed: number;
 }
 
-/** What all targets share. */
+/** One model of the package, with what all targets need of it. */
+interface Packaged {
+  readonly path: string;
+  readonly name: string;
+  /** Folder in that of the target; '' for the first model. */
+  readonly folder: string;
+  readonly model: Model;
+  /** As the engine opens it. */
+  readonly onnx: string;
+  readonly source: { readonly sha256: string; readonly bytes: number };
+  readonly knowledge: Knowledge;
+  readonly data: string | undefined;
+  readonly prepared: () => Promise<PreparedModel>;
+}
+
 interface Shared {
   readonly request: PackagingRequest;
   readonly engine: Engine;
-  readonly model: Model;
-  readonly source: { readonly sha256: string; readonly bytes: number };
-  readonly inputs: readonly Feeds[];
-  readonly labels: readonly string[] | null;
-  readonly preprocess: Preprocess | null;
+  readonly models: readonly Packaged[];
   readonly scratch: string;
-  readonly prepared: () => Promise<PreparedModel>;
   readonly context: JobContext;
 }
 
+type Row = (rest: Partial<Artifact> & Pick<Artifact, 'status'>) => Artifact;
+
+/**
+ * Throws what opening models and data throws, `invalid-options` for targets and folders that cannot be, `cancelled`, and
+ * `disk-full`. A target that cannot be made is a row with the error.
+ */
 export async function makePackages(request: PackagingRequest, context: JobContext): Promise<PackageFacts> {
   const targets = request.targets.map(findTarget);
+  refuseRepeated(request.targets, 'target');
+  refuseRepeated([request.model, ...(request.with ?? [])], 'model');
+  if (!request.coverageOnly) {
+    await makeOutFolder(request.out);
+    for (const { id } of targets) await refuseForeign(join(request.out, id));
+  }
   await context.progress({ phase: 'opening the model', done: 0, total: targets.length });
-  const model = await openModel(request.model);
   const engine = await openModelEngine();
   const scratch = await mkdtemp(join(tmpdir(), 'package-'));
   try {
-    const inputs = request.coverageOnly
-      ? { feeds: [], labels: null, preprocess: null }
-      : await checkInputs(request, model);
-    const { sha256, bytes } = await hashFiles([request.model]);
-    const { feeds, ...known } = inputs;
-    let prepared: Promise<PreparedModel> | null = null;
-    const shared: Shared = {
-      prepared: () => {
-        prepared ??= prepareModel(model, engine, scratch);
-        return prepared;
-      },
-      request,
-      engine,
-      model,
-      source: { sha256, bytes },
-      inputs: feeds,
-      ...known,
-      scratch,
-      context,
-    };
+    const models: Packaged[] = [];
+    for (const path of [request.model, ...(request.with ?? [])])
+      models.push(await openPackaged(path, request, models, engine, scratch));
+    const shared: Shared = { request, engine, models, scratch, context };
     const artifacts: Artifact[] = [];
-    for (const target of targets) artifacts.push(await makeArtifact(target, shared));
+    for (const [index, target] of targets.entries()) {
+      await context.progress({ phase: target.title, done: index, total: targets.length });
+      for (const packaged of models) artifacts.push(await makeArtifact(target, packaged, shared));
+      if (request.zip && artifacts.some((each) => each.target === target.id && each.path !== ''))
+        await zipFolder(join(request.out, target.id), join(request.out, `${target.id}.zip`));
+    }
     return { artifacts, sizes: fitBudgets(artifacts, request.budget ?? null) };
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
-async function checkInputs(
-  request: PackagingRequest,
-  model: Model,
-): Promise<{ feeds: Feeds[]; labels: readonly string[] | null; preprocess: Preprocess | null }> {
-  const signature = signatureOf(model);
-  const feeds: Feeds[] = [];
-  const seeded = seededInputs(signature, SEEDED_INPUTS, request.seed);
-  for await (const batch of seeded.batches(1)) feeds.push(batch.feeds);
-  if (request.data === undefined) return { feeds, labels: null, preprocess: request.preprocess ?? null };
-  const { preprocess, seed } = request;
-  const data = await openDataset(request.data, signature, {
-    model: request.model,
-    ...(preprocess === undefined ? {} : { preprocess }),
-  });
-  try {
-    for await (const batch of runnableBatches(data, signature, { limit: USER_INPUTS, seed })) feeds.push(batch.feeds);
-    return { feeds, labels: data.classes, preprocess: data.preprocess };
-  } finally {
-    await data.close();
-  }
+function refuseRepeated(names: readonly string[], what: string): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new HoneError('invalid-options', `The ${what} ${twice} is listed twice.`);
 }
 
-async function makeArtifact(target: ArtifactTarget, shared: Shared): Promise<Artifact> {
-  const { model, request, context } = shared;
+async function openPackaged(
+  path: string,
+  request: PackagingRequest,
+  before: readonly Packaged[],
+  engine: Engine,
+  scratch: string,
+): Promise<Packaged> {
+  const isFirst = before.length === 0;
+  const model = await openModel(path);
+  const { sha256, bytes } = await hashFiles([path]);
+  const knowledge: Knowledge = request.coverageOnly
+    ? { inputs: [], labels: null, preprocess: null, license: { name: null, files: [] }, notes: [] }
+    : await packageKnowledge({
+        model,
+        path,
+        origin: isFirst ? (request.origin ?? path) : path,
+        seed: request.seed,
+        ...(isFirst ? { data: request.data, preprocess: request.preprocess } : {}),
+      });
+  let prepared: Promise<PreparedModel> | null = null;
+  return {
+    path,
+    name: basename(path).replace(/\.[^.]+$/, ''),
+    folder: isFirst
+      ? ''
+      : freeName(
+          `${artifactName(path)}-model`,
+          before.map(({ folder }) => folder),
+        ),
+    model,
+    onnx: await onnxPathOf(path),
+    source: { sha256, bytes },
+    knowledge,
+    data: isFirst ? request.data : undefined,
+    prepared: () => {
+      prepared ??= prepareModel(model, engine, scratch);
+      return prepared;
+    },
+  };
+}
+
+async function makeArtifact(target: ArtifactTarget, packaged: Packaged, shared: Shared): Promise<Artifact> {
+  const { request, context } = shared;
   const start = performance.now();
   let coverage: Coverage = { nodes: 0, supported: 0, unsupported: [] };
-  const row = (rest: Partial<Artifact> & Pick<Artifact, 'status'>): Artifact => ({
+  const row: Row = (rest) => ({
     target: target.id,
     path: '',
     bytes: 0,
@@ -132,6 +170,7 @@ async function makeArtifact(target: ArtifactTarget, shared: Shared): Promise<Art
     requires: {},
     verified: null,
     notes: [],
+    ...(shared.models.length > 1 ? { model: basename(packaged.path) } : {}),
     ...rest,
     coverage: { ...coverage, unsupported: [...coverage.unsupported] },
     ms: performance.now() - start,
@@ -140,20 +179,21 @@ async function makeArtifact(target: ArtifactTarget, shared: Shared): Promise<Art
     const options = completeOptions(target, request.options[target.id]);
     const targetContext: TargetContext = {
       engine: shared.engine,
-      source: await onnxPathOf(request.model),
+      source: packaged.onnx,
       scratch: shared.scratch,
-      prepared: shared.prepared,
+      prepared: packaged.prepared,
+      companions: shared.models.filter((each) => each !== packaged).map(({ onnx }) => onnx),
       progress: (done, total, what) => context.progress({ phase: target.title, done, total, detail: what }),
     };
-    coverage = await target.coverage(model, options, targetContext);
+    coverage = await target.coverage(packaged.model, options, targetContext);
     if (request.coverageOnly || coverage.unsupported.length > 0) {
       return row({ status: coverage.unsupported.length > 0 ? 'unsupported' : 'made' });
     }
-    const folder = join(request.out, target.id);
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(folder, { recursive: true });
-    const written = await target.write(model, folder, options, targetContext);
-    return await finish(target, folder, written, row, shared);
+    return await replaceFolder(join(request.out, target.id, packaged.folder), async (folder) => {
+      const written = await target.write(packaged.model, folder, options, targetContext);
+      const verified = await checked(target, options, folder, written, packaged, shared, targetContext);
+      return await finish(target, folder, written, verified, row, packaged);
+    });
   } catch (thrown) {
     const error = toHoneError(thrown);
     if (error.code === 'cancelled' || error.code === 'disk-full') throw error;
@@ -162,67 +202,104 @@ async function makeArtifact(target: ArtifactTarget, shared: Shared): Promise<Art
   }
 }
 
-/** Checks what was written, and puts card, snippets, labels and checksums beside it. */
-async function finish(
+/** Runs what was written; looks for the culprit when it is wrong, and measures the user's metric when it runs. */
+async function checked(
   target: ArtifactTarget,
+  options: object,
   folder: string,
   written: WrittenArtifact,
-  row: (rest: Partial<Artifact> & Pick<Artifact, 'status'>) => Artifact,
-  shared: Shared,
-): Promise<Artifact> {
-  const { request, context, labels, preprocess, source } = shared;
-  const reference = await shared.engine.open(request.model, { threads: 1 });
-  const verified = await verifyArtifact({
-    target: { ...target, tolerance: written.tolerance ?? target.tolerance },
-    path: join(folder, written.path),
+  packaged: Packaged,
+  { engine, request, context }: Shared,
+  targetContext: TargetContext,
+): Promise<Verification> {
+  const { knowledge, model, data } = packaged;
+  const path = join(folder, written.path);
+  const reference = await engine.open(packaged.onnx, { threads: 1 });
+  let verified = await verifyArtifact({
+    target,
+    path,
     signature: written.signature,
     reference,
-    inputs: shared.inputs,
+    inputs: knowledge.inputs,
     progress: (done, total, what) => context.progress({ phase: target.title, done, total, detail: what }),
   }).finally(() => reference.release());
   if (verified.status !== 'passed')
     context.log('warning', `${target.title}: ${verified.status}. ${verified.reason ?? ''}`);
+  const attempt = async (what: string, work: () => Promise<Partial<Verification>>): Promise<void> => {
+    try {
+      verified = { ...verified, ...(await work()) };
+    } catch (thrown) {
+      const error = toHoneError(thrown);
+      if (error.code === 'cancelled') throw error;
+      context.log('warning', `${target.title}: ${what}: ${error.message}`);
+    }
+  };
+  if (verified.status === 'failed' && verified.samples > 0 && verified.errors.length === 0) {
+    await attempt('the operator that differs could not be looked for', async () => {
+      const diverges = await bisectArtifact({
+        target,
+        options,
+        model,
+        context: targetContext,
+        inputs: knowledge.inputs,
+      });
+      return diverges === null ? {} : { diverges };
+    });
+  }
+  if (data !== undefined && (verified.status === 'passed' || verified.status === 'failed')) {
+    await attempt('the metric could not be measured', async () => {
+      const metrics = await artifactMetrics(
+        {
+          engine,
+          source: packaged.onnx,
+          model,
+          target,
+          path,
+          written,
+          data,
+          preprocess: request.preprocess,
+          samples: request.samples ?? METRIC_SAMPLES,
+          seed: request.seed,
+        },
+        context,
+      );
+      return metrics.length === 0 ? {} : { metrics };
+    });
+  }
+  return verified;
+}
 
-  const files = await Promise.all(
-    written.files.map(async (path) => ({ path: join(target.id, path), ...(await hashFiles([join(folder, path)])) })),
+/** The row of a package, and the files beside its artifact. */
+async function finish(
+  target: ArtifactTarget,
+  folder: string,
+  written: WrittenArtifact,
+  verified: Verification,
+  row: Row,
+  { name, source, knowledge, folder: own }: Packaged,
+): Promise<Artifact> {
+  const place = (path: string): string => join(target.id, own, path);
+  const hashed = await Promise.all(
+    written.files.map(async (path) => ({ path, ...(await hashFiles([join(folder, path)])) })),
   );
-  const bytes = files
-    .filter(({ path }) => isPartOf(path, join(target.id, written.path)))
-    .reduce((sum, file) => sum + file.bytes, 0);
-  const main = written.files.filter((path) => isPartOf(path, written.path)).map((path) => join(folder, path));
-  const { sha256 } = await hashFiles(main);
-  const made = row({
+  const parts = hashed.filter(({ path }) => isPartOf(path, written.path));
+  const [only] = parts;
+  const artifact = row({
     status: 'made',
-    path: join(target.id, written.path),
-    bytes,
-    sha256,
-    files: files.map(({ path, bytes: size, sha256: hash }) => ({ path, bytes: size, sha256: hash })),
+    path: place(written.path),
+    bytes: parts.reduce((sum, file) => sum + file.bytes, 0),
+    sha256:
+      parts.length === 1 && only !== undefined
+        ? only.sha256
+        : (await hashFiles(parts.map(({ path }) => join(folder, path)))).sha256,
+    files: hashed.map(({ path, bytes, sha256 }) => ({ path: place(path), bytes, sha256 })),
     requires: { ...written.requires },
     verified,
-    notes: [...written.notes],
+    notes: [...written.notes, ...knowledge.notes],
+    loads: [...(written.loads ?? loadsOf(written.requires))],
   });
-  const name = basename(request.model).replace(/\.[^.]+$/, '');
-  const license = shared.model.metadata.get('license') ?? null;
-  const card = modelCard({ name, source, artifact: made, signature: written.signature, preprocess, labels, license });
-  await writeFile(join(folder, 'MODEL_CARD.md'), card);
-  for (const snippet of snippetsFor({
-    target: target.id,
-    file: written.path,
-    signature: written.signature,
-    preprocess,
-    labels,
-  })) {
-    await writeFile(join(folder, snippet.file), snippet.text);
-  }
-  await writeFile(join(folder, 'signature.json'), `${JSON.stringify(written.signature, null, 2)}\n`);
-  if (preprocess !== null) await writeFile(join(folder, 'preprocess.json'), `${JSON.stringify(preprocess, null, 2)}\n`);
-  if (labels !== null) await writeFile(join(folder, 'labels.txt'), `${labels.join('\n')}\n`);
-  await writeFile(
-    join(folder, 'SHA256SUMS'),
-    made.files.map((file) => `${file.sha256}  ${file.path.slice(target.id.length + 1)}\n`).join(''),
-  );
-  if (request.zip) await zipFolder(folder, `${folder}.zip`);
-  return made;
+  await writePackageFiles({ folder, name, source, artifact, written, knowledge });
+  return artifact;
 }
 
 /** `path` is `whole`, or inside it when that is a folder. */

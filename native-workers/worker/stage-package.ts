@@ -13,11 +13,13 @@ export const stagePackage: Job<'stage-package'> = async ({ run, file, request },
   const facts = await makePackages(
     {
       model: optimised === undefined ? manifest.source.path : join(run, optimised.path),
+      origin: manifest.source.path,
       targets,
       out: join(run, 'package'),
       coverageOnly: false,
       zip: false,
       data: request.evaluation ?? request.calibration,
+      samples: request.samples,
       preprocess: request.preprocess,
       options: {},
       budget: request.budgets.maxMb === undefined ? undefined : request.budgets.maxMb * 1e6,

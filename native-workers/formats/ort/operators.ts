@@ -20,7 +20,7 @@ const SLOTS = {
   session: { model: 1 },
   model: { graph: 7 },
   graph: { nodeArgs: 1, nodes: 2 },
-  node: { domain: 2, sinceVersion: 3, opType: 5, inputs: 8, outputs: 9, attributes: 10 },
+  node: { name: 0, domain: 2, sinceVersion: 3, opType: 5, inputs: 8, outputs: 9, attributes: 10 },
   nodeArg: { name: 0, type: 2 },
   typeInfo: { valueType: 1, value: 2 },
   tensorType: { elementType: 0 },
@@ -51,18 +51,32 @@ const DEEPEST = 32;
 
 /** Reads the operators of all graphs in the file, each kind once. Throws `file-not-a-model` for another file. */
 export function readOrtOperators(bytes: Uint8Array, file: string): OrtOperator[] {
-  const buffer = new FlatBuffer(bytes, file);
-  if (bytes.length < 8 || buffer.identifier !== 'ORTM') {
-    throw new HoneError('file-not-a-model', 'The file is no ORT-format model.', { where: { file } });
-  }
   const found = new Map<
     string,
     { operator: OrtOperator; inputs: Map<number, Set<string>>; outputs: Map<number, Set<string>> }
   >();
+  collect(mainGraph(bytes, file), new Map(), found, 0);
+  return [...found.values()].map(({ operator }) => operator);
+}
+
+/** Operator and name of the node of the main graph that makes the value `name`; null when none does. Throws likewise. */
+export function ortProducer(bytes: Uint8Array, file: string, name: string): string | null {
+  const node = mainGraph(bytes, file)
+    .tables(SLOTS.graph.nodes)
+    .find((each) => each.strings(SLOTS.node.outputs).includes(name));
+  return node === undefined
+    ? null
+    : `${node.string(SLOTS.node.opType) ?? ''} ${node.string(SLOTS.node.name) ?? ''}`.trim();
+}
+
+function mainGraph(bytes: Uint8Array, file: string): Table {
+  const buffer = new FlatBuffer(bytes, file);
+  if (bytes.length < 8 || buffer.identifier !== 'ORTM') {
+    throw new HoneError('file-not-a-model', 'The file is no ORT-format model.', { where: { file } });
+  }
   const graph = buffer.root().table(SLOTS.session.model)?.table(SLOTS.model.graph) ?? null;
   if (graph === null) throw buffer.corrupt('The file has no graph.', 0);
-  collect(graph, new Map(), found, 0);
-  return [...found.values()].map(({ operator }) => operator);
+  return graph;
 }
 
 function collect(
