@@ -31,4 +31,17 @@ describe('inferTypes', () => {
     expect(inferred.graph.nodes.size).toBe(4);
     expect(inferred.graph.outputs.map(({ name }) => name)).toEqual(['y', 'z']);
   });
+
+  it('leaves a model of more nodes than the engine can tell the types of in time', async () => {
+    const nodes = Array.from({ length: 20_001 }, (_, index) => ({
+      type: 'Relu',
+      inputs: [index === 0 ? 'x' : `v${index}`],
+      outputs: [`v${index + 1}`],
+    }));
+    const ends = { inputs: [{ name: 'x', shape: [1] }], outputs: [{ name: 'v20001', shape: [1] }] };
+    const model = readOnnxBytes(tinyOnnx({ nodes, ...ends }));
+    await expect(inferTypes(model, await openEngine(), temporaryFolder())).rejects.toMatchObject({
+      code: 'tensor-too-large',
+    });
+  });
 });
