@@ -13,14 +13,16 @@ import { z } from 'zod';
 import type { Model } from '../graph/model.ts';
 import type { Node } from '../graph/node.ts';
 import { HoneError } from '../protocol/errors.ts';
-import { definePass, type PassContext, type Trial, type TrialResult } from './pass.ts';
+import { definePass, type PassContext, type PassNote, type Trial, type TrialResult } from './pass.ts';
 import { refuseQuantized } from './quantization/already-quantized.ts';
 import { withoutUncalibrated } from './quantization/apply.ts';
 import { type Candidate, quantizedCopy } from './quantization/candidates.ts';
+import { type LayerGain, layerGains } from './quantization/gains.ts';
 import { productsToGemm } from './quantization/gemm.ts';
 import { layerGraph } from './quantization/layer-graph.ts';
 import { raiseOpset } from './quantization/opset.ts';
 import { type PlacementOptions, placeQuantization } from './quantization/placement.ts';
+import { multiplicationsOf } from './quantization/probes.ts';
 import { ACTIVATION_METHODS, type ActivationMethod, calibrateRanges } from './quantization/ranges.ts';
 import { predictSaturation, saturationNotes } from './quantization/saturation.ts';
 import { type LayerSensitivity, measureSensitivity } from './quantization/sensitivity.ts';
@@ -138,7 +140,12 @@ export const quantizeSearch = definePass(
     );
     const build = (float: ReadonlySet<Node>): Candidate =>
       quantizedCopy(model, float, calibration, placing, layerOptions);
-    const gains = await measureGains(model, build(new Set()), sensitivities, trial);
+    const gains = layerGains(
+      placement.compute,
+      await trial.profile(model),
+      await trial.profile(build(new Set()).model),
+      (plan) => multiplicationsOf(plan, placement, calibration.observations),
+    );
     const candidates = frontOf(sensitivities, gains, options.points).map(build);
     const { points, best } = await verify(model, candidates, options, trial, context);
     const details = {
@@ -149,7 +156,7 @@ export const quantizeSearch = definePass(
         operator: plan.node.opType,
         alone,
         among,
-        gainMs: gains.get(plan.node) ?? null,
+        gainMs: measuredGain(gains.get(plan.node)),
         float: best?.float.has(plan.node) ?? true,
       })),
     };
@@ -162,43 +169,30 @@ export const quantizeSearch = definePass(
     return {
       status: 'changed',
       counts: { ...best.applied.counts, 'layers left float by the search': best.float.size },
-      notes: [...best.applied.notes, ...saturationNotes(saturation)],
+      notes: [...missedNotes(points, trial), ...best.applied.notes, ...saturationNotes(saturation)],
       expects: best.applied.expects,
       details: { ...details, quantization: best.applied.layers, saturation },
     };
   },
 );
 
-/** Milliseconds that quantizing a layer saves, by the profiles; by its share of the weights where nodes have no names. */
-async function measureGains(
-  model: Model,
-  quantized: Candidate,
-  layers: readonly LayerSensitivity[],
-  trial: Trial,
-): Promise<Map<Node, number>> {
-  const before = await trial.profile(model);
-  const after = await trial.profile(quantized.model);
-  const total = (times: ReadonlyMap<string, number>): number => [...times.values()].reduce((sum, ms) => sum + ms, 0);
-  const saved = Math.max(total(before) - total(after), 1e-6);
-  const weights = layers.reduce((sum, { plan }) => sum + (plan.weight.tensor?.size ?? 0), 0);
-  return new Map(
-    layers.map(({ plan }) => {
-      const was = before.get(plan.node.name);
-      const is = after.get(plan.node.name) ?? after.get(`${plan.node.name}_quant`);
-      const share = (saved * (plan.weight.tensor?.size ?? 0)) / Math.max(1, weights);
-      return [plan.node, was === undefined || is === undefined ? share : was - is];
-    }),
-  );
+/** What the report shows: null for a gain that was only estimated. */
+function measuredGain(gain: LayerGain | undefined): number | null {
+  return gain?.measured === true ? gain.ms : null;
 }
 
 /**
  * Sets of layers to keep float, from none to all but a few: the first k layers of the order of harm over gain. Layers that
  * gain nothing come first, since leaving them float costs nothing. The k are denser where few layers stay float.
  */
-function frontOf(layers: readonly LayerSensitivity[], gains: ReadonlyMap<Node, number>, points: number): Set<Node>[] {
+function frontOf(
+  layers: readonly LayerSensitivity[],
+  gains: ReadonlyMap<Node, LayerGain>,
+  points: number,
+): Set<Node>[] {
   const worth = ({ plan, alone, among }: LayerSensitivity): number => {
     const harm = Math.max((alone + among) / 2, 1e-12);
-    const gain = gains.get(plan.node) ?? 0;
+    const gain = gains.get(plan.node)?.ms ?? 0;
     return gain <= 0 ? Number.POSITIVE_INFINITY : harm / gain;
   };
   const order = [...layers].sort((a, b) => worth(b) - worth(a));
@@ -224,7 +218,9 @@ async function verify(
   const results: TrialResult[] = [];
   let leastDrop = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
-    const soFar = Number.isFinite(leastDrop) ? `; least loss so far ${leastDrop.toFixed(2)} points` : '';
+    const soFar = Number.isFinite(leastDrop)
+      ? `; least loss so far ${leastDrop.toFixed(2)} points of ${results[0]?.metric}`
+      : '';
     await context.progress(results.length, candidates.length, `evaluating mixed models${soFar}`);
     const result = await trial.evaluate(candidate.model);
     leastDrop = Math.min(leastDrop, result.drop);
@@ -265,12 +261,40 @@ async function verify(
   return { points, best: chosen?.candidate ?? null };
 }
 
+/** By how much the budgets are missed, of the mix that comes closest. */
 function missedBy(points: readonly SearchPoint[], options: QuantizeSearchOptions, trial: Trial): string {
-  const limit = trial.budgets.maxDrop ?? options.maximumDrop;
+  const { maxDrop = options.maximumDrop, maxMb } = trial.budgets;
   const mixed = points.slice(0, -1);
-  const closest = mixed.reduce((least, point) => (point.drop < least.drop ? point : least), mixed[0] as SearchPoint);
-  if (closest.drop > limit) {
-    return `No mix of INT8 and float keeps the loss of ${closest.metric} to ${limit} points: the closest loses ${closest.drop.toFixed(2)}, ${(closest.drop - limit).toFixed(2)} too many. The model stays float.`;
+  const float = points.at(-1);
+  const closest = least(mixed, ({ drop }) => drop);
+  if (closest.drop > maxDrop) {
+    return `No mix of INT8 and float keeps the loss of ${closest.metric} to ${maxDrop} points: the closest loses ${closest.drop.toFixed(2)}, ${(closest.drop - maxDrop).toFixed(2)} too many. The model stays float.`;
   }
-  return 'No mix of INT8 and float within the budgets is faster than the float model on this machine. The model stays float.';
+  const smallest = least(mixed, ({ bytes }) => bytes);
+  if (maxMb !== undefined && smallest.bytes > maxMb * 1e6) {
+    const over = (smallest.bytes / 1e6 - maxMb).toFixed(2);
+    return `No mix of INT8 and float is within ${maxMb} MB: the smallest is ${over} MB too large. The model stays float.`;
+  }
+  const within = mixed.filter(
+    ({ drop, bytes }) => drop <= maxDrop && bytes <= (maxMb ?? Number.POSITIVE_INFINITY) * 1e6,
+  );
+  if (within.length === 0) return 'No mix of INT8 and float keeps all budgets at once. The model stays float.';
+  const fastest = least(within, ({ ms }) => ms);
+  return `No mix of INT8 and float within the budgets is faster than the float model on this machine: the fastest takes ${fastest.ms.toFixed(2)} ms, float ${(float?.ms ?? 0).toFixed(2)}. The model stays float.`;
+}
+
+function least(points: readonly SearchPoint[], by: (point: SearchPoint) => number): SearchPoint {
+  return points.reduce((best, point) => (by(point) < by(best) ? point : best), points[0] as SearchPoint);
+}
+
+/** What of the user's budgets the chosen mix does not reach. */
+function missedNotes(points: readonly SearchPoint[], trial: Trial): PassNote[] {
+  const chosen = points.find((point) => point.chosen);
+  const { maxMs } = trial.budgets;
+  if (chosen === undefined || maxMs === undefined || chosen.ms <= maxMs) return [];
+  return [
+    {
+      message: `No mix takes at most ${maxMs} ms: this one, the fastest, takes ${chosen.ms.toFixed(2)} ms, ${(chosen.ms - maxMs).toFixed(2)} ms too slow.`,
+    },
+  ];
 }

@@ -4,6 +4,7 @@
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { seededFeeds } from '../bench/inputs.ts';
 import { parseProfile } from '../bench/profile.ts';
 import { cachedDataset } from '../datasets/cached-dataset.ts';
@@ -11,6 +12,8 @@ import type { Dataset } from '../datasets/dataset.ts';
 import { openDataset } from '../datasets/open-dataset.ts';
 import { seededInputs } from '../datasets/seeded-inputs.ts';
 import { onnxSize } from '../formats/onnx/write.ts';
+import { openModel } from '../formats/registry.ts';
+import { hashModel } from '../graph/hash.ts';
 import type { Model } from '../graph/model.ts';
 import type { Engine, Session } from '../lib/engine.ts';
 import { judge } from '../metrics/evaluate.ts';
@@ -19,6 +22,7 @@ import type { Budgets, RunRequest } from '../protocol/request.ts';
 import { modelOpener } from './engine-models.ts';
 import { compareOnData, signatureOfFile } from './evaluation.ts';
 import type { JobContext } from './job.ts';
+import { TrialMemory } from './trial-memory.ts';
 
 /** Seconds for timing one model, all its turns together, and the turns. */
 const SECONDS = 0.6;
@@ -29,6 +33,9 @@ const PROFILE_RUNS = 30;
 const SEEDED_SAMPLES = 64;
 /** Decoded samples are kept up to this many bytes. */
 const CACHE_BYTES = 512 << 20;
+
+const resultSchema = z.strictObject({ metric: z.string(), drop: z.number(), samples: z.number() });
+const timesSchema = z.array(z.tuple([z.string(), z.number()]));
 
 interface Reference {
   readonly session: Session;
@@ -42,10 +49,14 @@ export class ModelTrial implements Trial {
   readonly #request: RunRequest;
   readonly #context: JobContext;
   readonly #open: (model: Model, options?: object) => Promise<Session>;
+  readonly #memory: TrialMemory;
   #reference: Promise<Reference> | null = null;
+  #source: Promise<string> | null = null;
 
-  constructor(engine: Engine, scratch: string, request: RunRequest, context: JobContext) {
+  /** `memory`: file in which results are kept for a run that is resumed. */
+  constructor(engine: Engine, scratch: string, request: RunRequest, context: JobContext, memory: string) {
     this.#engine = engine;
+    this.#memory = new TrialMemory(memory);
     this.#scratch = scratch;
     this.#request = request;
     this.#context = context;
@@ -55,6 +66,25 @@ export class ModelTrial implements Trial {
 
   /** Runs the source and `model` over the evaluation data, else the calibration data, else random inputs. */
   async evaluate(model: Model): Promise<TrialResult> {
+    const { data } = await this.#comparison();
+    const { samples, seed, preprocess } = this.#request;
+    const { name, version } = this.#engine;
+    const content = data.kind === 'seeded' ? 'seeded' : await data.sha256();
+    const key = [
+      'evaluate',
+      name,
+      version,
+      await this.#sourceHash(),
+      hashModel(model),
+      content,
+      samples ?? null,
+      seed,
+      preprocess ?? null,
+    ];
+    return this.#memory.recall(key, resultSchema, () => this.#evaluate(model));
+  }
+
+  async #evaluate(model: Model): Promise<TrialResult> {
     const { session: before, data } = await this.#comparison();
     const after = await this.#open(model);
     try {
@@ -128,6 +158,11 @@ export class ModelTrial implements Trial {
   }
 
   async profile(model: Model): Promise<ReadonlyMap<string, number>> {
+    const key = ['profile', this.#engine.name, this.#engine.version, hashModel(model), this.#request.seed];
+    return new Map(await this.#memory.recall(key, timesSchema, async () => [...(await this.#profile(model))]));
+  }
+
+  async #profile(model: Model): Promise<ReadonlyMap<string, number>> {
     const profilePrefix = join(this.#scratch, `search-profile-${Math.floor(performance.now())}`);
     const session = await this.#open(model, { threads: 1, profilePrefix });
     let path: string | undefined;
@@ -152,6 +187,11 @@ export class ModelTrial implements Trial {
     const reference = await this.#reference?.catch(() => null);
     await reference?.data.close();
     await reference?.session.release();
+  }
+
+  #sourceHash(): Promise<string> {
+    this.#source ??= openModel(this.#request.model).then(hashModel);
+    return this.#source;
   }
 
   #comparison(): Promise<Reference> {

@@ -40,7 +40,7 @@ export const stageOptimize: Job<'stage-optimize'> = async ({ run, file, request 
   const engine = await openModelEngine();
   const scratch = await mkdtemp(join(tmpdir(), 'optimize-'));
   const calibration = await openCalibration(request, signatureOf(source), context);
-  const trial = new ModelTrial(engine, scratch, request, context);
+  const trial = new ModelTrial(engine, scratch, request, context, join(run, 'search-results.json'));
   try {
     const { model, rows, expects } = await applyRecipe(source, request.recipe, {
       engine,

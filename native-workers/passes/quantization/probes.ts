@@ -3,7 +3,7 @@ import type { Observation } from '../../calibrate/observe.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Feeds } from '../../lib/engine.ts';
 import type { PassContext } from '../pass.ts';
-import type { Placement } from './placement.ts';
+import type { ComputePlan, Placement } from './placement.ts';
 
 /**
  * Multiplications that one comparison may cost: about a minute on two cores. Work and not time is limited, so that a run can
@@ -22,15 +22,21 @@ export function probeSamples(
   return Math.min(most, Math.floor(MOST_MULTIPLICATIONS / Math.max(1, perSample * runs)));
 }
 
-/** Of the planned layers for one sample: each element that a layer reads meets every output channel and a window of weights. */
 function multiplications(placement: Placement, observations: ReadonlyMap<Value, Observation>): number {
-  return placement.compute.reduce((sum, plan) => {
-    const shape = plan.weight.tensor?.shape ?? [];
-    const perElement = shape.reduce((product, dim) => product * dim, 1) / Math.max(1, shape[plan.inputAxis] ?? 1);
-    const source = placement.values.get(plan.data)?.source ?? plan.data;
-    const { elements, rows } = observations.get(source) ?? { elements: 0, rows: 1 };
-    return sum + (elements / rows) * (perElement / plan.node.int('group', 1));
-  }, 0);
+  return placement.compute.reduce((sum, plan) => sum + multiplicationsOf(plan, placement, observations), 0);
+}
+
+/** Of one layer for one sample: each element that it reads meets every output channel and a window of weights. */
+export function multiplicationsOf(
+  plan: ComputePlan,
+  placement: Placement,
+  observations: ReadonlyMap<Value, Observation>,
+): number {
+  const shape = plan.weight.tensor?.shape ?? [];
+  const perElement = shape.reduce((product, dim) => product * dim, 1) / Math.max(1, shape[plan.inputAxis] ?? 1);
+  const source = placement.values.get(plan.data)?.source ?? plan.data;
+  const { elements, rows } = observations.get(plan.data) ?? observations.get(source) ?? { elements: 0, rows: 1 };
+  return (elements / rows) * (perElement / plan.node.int('group', 1));
 }
 
 /** The first batches of the calibration data that hold `samples` rows together. */
