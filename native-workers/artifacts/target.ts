@@ -45,6 +45,8 @@ export interface WrittenArtifact {
   /** What the device must have: `{ iOS: '16' }`. */
   readonly requires: Readonly<Record<string, string>>;
   readonly notes: readonly string[];
+  /** Tolerance of floats where the precision that was asked for loses more than the target's own. */
+  readonly tolerance?: number;
   /** How inputs and outputs are called and laid out in the artifact, where that is not as in the model. */
   readonly signature: ArtifactSignature;
   /** Where it will load; made from `requires` where the target does not say. See `loads.ts`. */

@@ -215,8 +215,9 @@ async function checked(
   const { knowledge, model, data } = packaged;
   const path = join(folder, written.path);
   const reference = await engine.open(packaged.onnx, { threads: 1 });
+  const tolerance = { ...target.tolerance, float: written.tolerance ?? target.tolerance.float };
   let verified = await verifyArtifact({
-    target,
+    target: { ...target, tolerance },
     path,
     signature: written.signature,
     reference,

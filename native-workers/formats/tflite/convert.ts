@@ -16,12 +16,16 @@ import { internalType, Lowering, Refusal, type StaticType } from './lower/loweri
 import { findLowering } from './lower/registry.ts';
 import { isDequantize, planQuantization, storedTypeOf } from './plan-quantization.ts';
 import { simplify } from './simplify.ts';
+import { dynamicWeights, halfWeights } from './weight-precision.ts';
 
 export interface Refused {
   readonly node: string;
   readonly type: string;
   readonly reason: string;
 }
+
+/** How constant weights are stored; those that the source has in integers stay so. */
+export type WeightPrecision = 'float32' | 'float16' | 'dynamic';
 
 export interface Conversion {
   /** null when something was refused. */
@@ -31,7 +35,11 @@ export interface Conversion {
 }
 
 /** `typeOf`: dtype and shape in numbers, or null where the shape is not known before running. */
-export function convert(model: Model, typeOf: (value: Value) => StaticType | null): Conversion {
+export function convert(
+  model: Model,
+  typeOf: (value: Value) => StaticType | null,
+  precision: WeightPrecision = 'float32',
+): Conversion {
   const { graph } = model;
   const lowering = new Lowering(typeOf, planQuantization(graph), model.opset);
   const refused: Refused[] = [];
@@ -59,6 +67,9 @@ export function convert(model: Model, typeOf: (value: Value) => StaticType | nul
   if (refused.length > 0) return { graph: null, nodes: nodes.length, refused: rootCauses(refused) };
   try {
     const made = finish(graph, lowering, inputs);
+    if (precision === 'float16') halfWeights(made);
+    if (precision === 'dynamic') dynamicWeights(made);
+    giveNames(made);
     return { graph: made, nodes: nodes.length, refused };
   } catch (thrown) {
     refuse('', 'output', thrown);
@@ -131,7 +142,6 @@ function finish(graph: Graph, lowering: Lowering, inputs: readonly TflValue[]): 
   simplify(made);
   assignLayout(made);
   simplify(made);
-  giveNames(made);
   return made;
 }
 
