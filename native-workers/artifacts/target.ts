@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import type { DType } from '../graph/dtype.ts';
 import type { Model } from '../graph/model.ts';
 import type { Value } from '../graph/value.ts';
-import type { Engine, Feeds } from '../lib/engine.ts';
+import type { Engine, Feeds, SessionOptions } from '../lib/engine.ts';
 import type { LoadRow, unsupportedNodeSchema } from '../protocol/facts.ts';
 
 export interface Coverage {
@@ -45,8 +45,6 @@ export interface WrittenArtifact {
   /** What the device must have: `{ iOS: '16' }`. */
   readonly requires: Readonly<Record<string, string>>;
   readonly notes: readonly string[];
-  /** Tolerance of floats where the precision that was asked for loses more than the target's own. */
-  readonly tolerance?: number;
   /** How inputs and outputs are called and laid out in the artifact, where that is not as in the model. */
   readonly signature: ArtifactSignature;
   /** Where it will load; made from `requires` where the target does not say. See `loads.ts`. */
@@ -101,6 +99,11 @@ export interface ArtifactTarget<Options extends object = object> {
   readonly runtimeModule: string;
   /** Further runtimes that the artifact must run on, as modules of the same kind. */
   readonly otherRuntimes?: readonly string[];
+  /**
+   * How the engine must run the source model to be the reference, where its usual way is another arithmetic than the
+   * device's: it rounds int8 differently on x86-64 and on ARM.
+   */
+  referenceOptions?(options: Options): SessionOptions;
   /** How the artifact at `path` names the operator that makes the value `name` (its name there); null when none does. */
   operatorOf?(path: string, name: string): Promise<string | null>;
   /** Tolerances of the check, against the largest reference value. */

@@ -54,7 +54,7 @@ export const tflite: ArtifactTarget<TfliteOptions> = {
     const { chosen } = await context.prepared();
     const tolerance = TOLERANCES[options.precision];
     return {
-      ...(tolerance === undefined ? {} : { tolerance }),
+      ...(tolerance === undefined ? {} : { tolerance: { ...tflite.tolerance, float: tolerance } }),
       path: main,
       files: [main],
       requires: { 'TensorFlow Lite': minRuntime },

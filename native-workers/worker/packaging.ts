@@ -215,7 +215,7 @@ async function checked(
   const { knowledge, model, data } = packaged;
   const path = join(folder, written.path);
   const reference = await engine.open(packaged.onnx, { threads: 1 });
-  const tolerance = { ...target.tolerance, float: written.tolerance ?? target.tolerance.float };
+  const tolerance = written.tolerance ?? target.tolerance;
   let verified = await verifyArtifact({
     target: { ...target, tolerance },
     path,
