@@ -1,7 +1,8 @@
-/** What the model will really be fed: the first samples after all preprocessing, as something to look at. */
-import type { Label } from '../lib/batch.ts';
+/** What the model will really be fed: a few samples after all preprocessing, as something to look at. */
+import type { Batch, Label } from '../lib/batch.ts';
 import type { Feeds, HostTensor, NumericArray } from '../lib/engine.ts';
 import { bfloat16ToFloat, halfToFloat } from '../lib/half.ts';
+import { toHoneError } from '../protocol/errors.ts';
 import type { DataPreview, InputPreview, SamplePreview } from '../protocol/preview.ts';
 import type { Dataset } from './dataset.ts';
 import { encodePng, tensorToPixels } from './image-pixels.ts';
@@ -11,18 +12,26 @@ import type { ModelSignature } from './signature.ts';
 const MOST_VALUES = 64;
 const MOST_SLICES = 400;
 
-/** The first `count` samples that can be read. */
-export async function previewDataset(dataset: Dataset, signature: ModelSignature, count: number): Promise<DataPreview> {
+/** Which samples are shown: `count` in the shares of their classes, or those named of the ones that a run used. */
+export type PreviewChoice =
+  | { readonly count: number }
+  | { readonly only: readonly string[]; readonly limit?: number | undefined; readonly seed: number };
+
+/** Those of the chosen samples that can be read; samples of the same classes stand in for those that cannot. */
+export async function previewDataset(
+  dataset: Dataset,
+  signature: ModelSignature,
+  choice: PreviewChoice,
+): Promise<DataPreview> {
   const spec = pictureSpec(dataset, signature);
   const first: SamplePreview[] = [];
-  for await (const batch of dataset.batches(1)) {
+  for await (const batch of 'only' in choice ? named(dataset, choice) : spread(dataset, choice.count)) {
     first.push({
       sample: batch.samples[0] ?? '',
       label: labelText(batch.labels[0] ?? null, dataset.classes),
       group: batch.groups?.[0] ?? null,
       inputs: await previewInputs(batch.feeds, dataset, spec),
     });
-    if (first.length >= count) break;
   }
   const { name, kind, samples, labelled, classes, preprocess } = dataset;
   return {
@@ -36,6 +45,35 @@ export async function previewDataset(dataset: Dataset, signature: ModelSignature
     skipped: [...dataset.skipped],
     first,
   };
+}
+
+/** Of different classes where there are any; then, for those that could not be read, the next ones in order. */
+async function* spread(dataset: Dataset, count: number): AsyncIterable<Batch> {
+  const seen = new Set<string>();
+  for (const limit of count < dataset.samples ? [count, dataset.samples] : [dataset.samples]) {
+    try {
+      for await (const batch of dataset.batches(1, { limit })) {
+        const name = batch.samples[0] ?? '';
+        if (seen.size >= count) return;
+        if (!seen.has(name)) yield batch;
+        seen.add(name);
+      }
+    } catch (thrown) {
+      // None of the few that were chosen could be read: others may.
+      if (limit === dataset.samples || toHoneError(thrown).code !== 'data-empty') throw thrown;
+    }
+  }
+}
+
+async function* named(
+  dataset: Dataset,
+  { only, limit, seed }: Extract<PreviewChoice, { only: readonly string[] }>,
+): AsyncIterable<Batch> {
+  const wanted = new Set(only);
+  for await (const batch of dataset.batches(1, { seed, ...(limit === undefined ? {} : { limit }) })) {
+    if (wanted.delete(batch.samples[0] ?? '')) yield batch;
+    if (wanted.size === 0) return;
+  }
 }
 
 /** How the data set makes pictures into tensors; null when it does not. */

@@ -10,7 +10,7 @@ import { PRESETS } from '../passes/presets.ts';
 import { findPass, PASSES } from '../passes/registry.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { Manifest } from '../protocol/facts.ts';
-import type { Preprocess } from '../protocol/request.ts';
+import { type Preprocess, runRequestSchema } from '../protocol/request.ts';
 import { schemaText } from '../protocol/schema-text.ts';
 import {
   type Grant,
@@ -118,6 +118,19 @@ export class Studio {
         };
         return (await workspace.supervisor.runJob('preview-data', request)).result;
       },
+      coverage: async ({ model, targets }) => {
+        const request = {
+          model: this.grants.path(model),
+          targets,
+          // Nothing is written there.
+          out: workspace.folder,
+          coverageOnly: true,
+          zip: false,
+          options: {},
+          seed: 0,
+        };
+        return (await workspace.supervisor.runJob('package', request)).result;
+      },
       'runs.list': ({ search }) => workspace.listRuns(search),
       'runs.start': async (request) => {
         return this.#watch(await workspace.startRun(this.#withPaths(request)));
@@ -138,6 +151,20 @@ export class Studio {
           evaluation: await this.#grantIfThere(evaluation),
         };
       },
+      'runs.samples': async ({ id, samples }) => {
+        const { manifest } = await workspace.openRun(ownRun(id));
+        const { evaluation, calibration, preprocess, samples: limit } = evaluatedSchema.parse(manifest.request);
+        const data = evaluation ?? calibration;
+        if (data === undefined) throw new HoneError('file-missing', 'The run used no data of yours.');
+        const request = {
+          model: manifest.source.path,
+          data,
+          count: samples.length,
+          only: { only: samples, limit, seed: manifest.seed },
+          ...(preprocess === undefined ? {} : { preprocess }),
+        };
+        return (await workspace.supervisor.runJob('preview-data', request)).result.first;
+      },
       'runs.delete': async ({ id }) => {
         await workspace.deleteRun(ownRun(id));
         return {};
@@ -146,6 +173,10 @@ export class Studio {
       'reports.open': async ({ file }) => (await openReport(this.grants.path(file))).document,
       'reports.verify': async ({ id }) => {
         const { status, checks } = await verify((await workspace.openRun(ownRun(id))).folder);
+        return { status, checks: [...checks] };
+      },
+      'reports.verifyFile': async ({ file }) => {
+        const { status, checks } = await verify(this.grants.path(file));
         return { status, checks: [...checks] };
       },
       'reports.export': async ({ id, format }) => {
@@ -207,6 +238,10 @@ export class Studio {
 }
 
 const pathsSchema = z.object({ calibration: z.string().optional(), evaluation: z.string().optional() });
+/** What of a request says on which samples the models were compared. */
+const evaluatedSchema = runRequestSchema
+  .pick({ calibration: true, evaluation: true, preprocess: true, samples: true })
+  .strip();
 
 /** The page names runs of the library by their id, never a folder elsewhere. */
 function ownRun(id: string): string {

@@ -117,8 +117,16 @@ export const JOBS = {
       model: z.string(),
       data: z.string(),
       preprocess: preprocessSchema.optional(),
-      /** Samples to show. */
+      /** Samples to show, of different classes where there are any. */
       count: z.number().int().positive().max(64),
+      /** These instead, of those that a run with this limit and seed used. */
+      only: z
+        .strictObject({
+          only: z.array(z.string()).min(1).max(64),
+          limit: z.number().int().positive().optional(),
+          seed: z.number(),
+        })
+        .optional(),
     }),
     result: dataPreviewSchema,
   },

@@ -1,4 +1,4 @@
-/** What a model will really be fed: the first samples of a data set after all preprocessing, as something to look at. */
+/** What a model will really be fed: a few samples of a data set after all preprocessing, as something to look at. */
 import { z } from 'zod';
 import { noteSchema } from './facts.ts';
 
@@ -41,7 +41,7 @@ export const dataPreviewSchema = z.strictObject({
   preprocess: z.unknown(),
   notes: z.array(noteSchema),
   skipped: z.array(z.strictObject({ sample: z.string(), reason: z.string() })),
-  /** Those of the first samples that could be read. */
+  /** Those of the chosen samples that could be read. */
   first: z.array(samplePreviewSchema),
 });
 export type DataPreview = z.infer<typeof dataPreviewSchema>;

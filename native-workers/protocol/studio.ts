@@ -4,9 +4,9 @@
  */
 import { z } from 'zod';
 import { errorDataSchema } from './errors.ts';
-import { inspectFactsSchema, manifestSchema } from './facts.ts';
+import { inspectFactsSchema, manifestSchema, packageFactsSchema } from './facts.ts';
 import { progressSchema } from './messages.ts';
-import { dataPreviewSchema } from './preview.ts';
+import { dataPreviewSchema, samplePreviewSchema } from './preview.ts';
 import { recipeSchema } from './recipe.ts';
 import { preprocessSchema, runRequestSchema } from './request.ts';
 
@@ -66,6 +66,13 @@ export type PassInfo = z.infer<typeof passInfoSchema>;
 /** Files of a request are grants here; the host puts the paths in. */
 export const studioRunRequestSchema = runRequestSchema.omit({ out: true });
 
+const verificationResultSchema = z.strictObject({
+  status: z.enum(['verified', 'altered', 'incomplete']),
+  checks: z.array(
+    z.strictObject({ name: z.string(), status: z.enum(['passed', 'failed', 'missing']), detail: z.string() }),
+  ),
+});
+
 export const STUDIO_METHODS = {
   /** Host, versions, library folder, passes and presets: all that the studio needs to start. */
   hello: {
@@ -96,6 +103,11 @@ export const STUDIO_METHODS = {
     }),
     result: dataPreviewSchema,
   },
+  /** What targets can express of a model, before anything is converted. */
+  coverage: {
+    params: z.strictObject({ model: z.string(), targets: z.array(z.string()).min(1) }),
+    result: packageFactsSchema,
+  },
   'runs.list': { params: z.strictObject({ search: z.string() }), result: z.array(runSummarySchema) },
   'runs.start': { params: studioRunRequestSchema, result: z.strictObject({ id: z.string() }) },
   'runs.cancel': { params: z.strictObject({ id: z.string() }), result: z.strictObject({}) },
@@ -117,20 +129,20 @@ export const STUDIO_METHODS = {
       evaluation: grantSchema.nullable(),
     }),
   },
+  /** Samples of the data that a run was evaluated on, as its models were fed them. Refused when the data is no longer there. */
+  'runs.samples': {
+    params: z.strictObject({ id: z.string(), samples: z.array(z.string()).min(1).max(64) }),
+    result: z.array(samplePreviewSchema),
+  },
   'runs.delete': { params: z.strictObject({ id: z.string() }), result: z.strictObject({}) },
   /** The report of a run; a ReportDocument, checked by the reader against its own schema. */
   'reports.ofRun': { params: z.strictObject({ id: z.string() }), result: z.unknown() },
   /** Opens a saved report (.html or .json) that the user chose. */
   'reports.open': { params: z.strictObject({ file: z.string() }), result: z.unknown() },
-  'reports.verify': {
-    params: z.strictObject({ id: z.string() }),
-    result: z.strictObject({
-      status: z.enum(['verified', 'altered', 'incomplete']),
-      checks: z.array(
-        z.strictObject({ name: z.string(), status: z.enum(['passed', 'failed', 'missing']), detail: z.string() }),
-      ),
-    }),
-  },
+  /** Computes a report of the library again, with the files of its run. */
+  'reports.verify': { params: z.strictObject({ id: z.string() }), result: verificationResultSchema },
+  /** The same for a saved report that the user chose: by what is in the file. */
+  'reports.verifyFile': { params: z.strictObject({ file: z.string() }), result: verificationResultSchema },
   /** Writes a report where the user says (Electron), or gives its text to download (browser host). */
   'reports.export': {
     params: z.strictObject({ id: z.string(), format: z.enum(['html', 'md', 'csv', 'json']) }),

@@ -5,12 +5,12 @@ import { signatureOf } from '../datasets/signature.ts';
 import { openModel } from '../formats/registry.ts';
 import type { Job } from './job.ts';
 
-export const previewData: Job<'preview-data'> = async ({ model, data, preprocess, count }, context) => {
-  await context.progress({ phase: 'reading the first samples', done: 0, total: count });
+export const previewData: Job<'preview-data'> = async ({ model, data, preprocess, count, only }, context) => {
+  await context.progress({ phase: 'reading samples', done: 0, total: count });
   const signature = signatureOf(await openModel(model));
   const dataset = await openDataset(data, signature, { model, ...(preprocess === undefined ? {} : { preprocess }) });
   try {
-    return await previewDataset(dataset, signature, count);
+    return await previewDataset(dataset, signature, only ?? { count });
   } finally {
     await dataset.close();
   }

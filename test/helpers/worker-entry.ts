@@ -161,6 +161,39 @@ const REGISTRY: JobRegistry = {
   'stage-benchmark': async () => stage('benchmark'),
   'stage-package': async () => stage('package'),
   'stage-report': async () => stage('report'),
+  package: async () => async (request) => ({
+    artifacts: request.targets.map((target) => ({
+      target,
+      status: request.coverageOnly ? 'made' : 'failed',
+      path: '',
+      bytes: 0,
+      sha256: '',
+      files: [],
+      requires: {},
+      verified: null,
+      coverage: { nodes: 1, supported: 1, unsupported: [] },
+      notes: [],
+      ms: 0,
+    })),
+    sizes: [],
+  }),
+  // Tells what was asked for as names and labels of samples.
+  'preview-data': async () => async (request) => ({
+    name: request.data,
+    kind: 'test',
+    samples: 1,
+    labelled: false,
+    classes: null,
+    preprocess: null,
+    notes: [],
+    skipped: [],
+    first: (request.only?.only ?? []).map((sample) => ({
+      sample,
+      label: `${request.data} ${request.only?.limit} ${request.only?.seed}`,
+      group: null,
+      inputs: [],
+    })),
+  }),
 };
 
 serveJob(REGISTRY);

@@ -29,10 +29,14 @@ describe('previewDataset', () => {
         : signature({ input: ['float32', ['n', 2, 2, 3]] }, { y: ['float32', ['n', 2]] });
     const preprocess = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], color };
     const data = await openDataset(folder, model, { preprocess });
-    const preview = await previewDataset(data, model, 1);
+    const preview = await previewDataset(data, model, { count: 1 });
     expect(preview.first).toHaveLength(1);
-    expect(preview.first[0]).toMatchObject({ sample: 'a/x.png', label: 'a' });
-    const input = preview.first[0]?.inputs[0];
+    const [{ sample = '' } = {}] = preview.first;
+    expect(['a/x.png', 'b/y.png']).toContain(sample);
+    const { first: again } = await previewDataset(data, model, { only: ['a/x.png'], seed: 0 });
+    expect(again).toHaveLength(1);
+    expect(again[0]).toMatchObject({ sample: 'a/x.png', label: 'a' });
+    const input = again[0]?.inputs[0];
     expect(await pixelsOf(input?.picture)).toEqual(values);
     expect(input?.minimum).toBeCloseTo(-2.118, 2);
     await data.close();
@@ -45,7 +49,7 @@ describe('previewDataset', () => {
     });
     const model = signature({ x: ['float32', ['n', 3]] }, { y: ['float32', ['n', 2]] });
     const data = await openDataset(path, model);
-    const { first } = await previewDataset(data, model, 5);
+    const { first } = await previewDataset(data, model, { count: 5 });
     expect(
       first.map(({ label, inputs }) => [
         label,
@@ -58,6 +62,35 @@ describe('previewDataset', () => {
       ['u', 1, 3, 2, 1],
       ['v', 7, 7, 7, 0],
     ]);
+    await data.close();
+  });
+
+  it('shows samples of different classes, and others where those cannot be read', async () => {
+    const files: Record<string, Buffer | string> = {};
+    for (const name of ['a', 'b', 'c', 'd']) {
+      for (let index = 0; index < 10; index++) files[`${name}/${index}.png`] = await solid({ r: 9, g: 9, b: 9 }, 2, 2);
+    }
+    const model = pictures(3, 2, 2);
+    const classesOf = async (): Promise<(string | null)[]> => {
+      const data = await openDataset(writeFiles(temporaryFolder(), files), model);
+      const { first } = await previewDataset(data, model, { count: 4 });
+      await data.close();
+      return first.map(({ label }) => label);
+    };
+    expect(await classesOf()).toEqual(['a', 'b', 'c', 'd']);
+    for (let index = 0; index < 10; index++) files[`c/${index}.png`] = 'no picture';
+    expect([...(await classesOf())].sort()).toEqual(['a', 'a', 'b', 'd']);
+  });
+
+  it('finds the samples that a run used by their names', async () => {
+    const files: Record<string, Buffer> = {};
+    for (let index = 0; index < 9; index++) files[`a/${index}.png`] = await solid({ r: index, g: 9, b: 9 }, 2, 2);
+    const model = pictures(3, 2, 2);
+    const data = await openDataset(writeFiles(temporaryFolder(), files), model);
+    const used: string[] = [];
+    for await (const { samples } of data.batches(1, { limit: 3, seed: 5 })) used.push(...samples);
+    const { first } = await previewDataset(data, model, { only: [...used, 'a/none.png'], limit: 3, seed: 5 });
+    expect(first.map(({ sample }) => sample)).toEqual(used);
     await data.close();
   });
 });

@@ -116,10 +116,30 @@ describe('calls', () => {
     expect(await call('runs.list', { search: '' })).toEqual([]);
   });
 
+  it('tell what targets can express, and write nothing', async () => {
+    const { call, studio, run } = page();
+    const { id } = await studio.grants.grant(run.request.model);
+    const { artifacts } = await call('coverage', { model: id, targets: ['ort', 'tflite'] });
+    expect(artifacts.map(({ target, status }) => [target, status])).toEqual([
+      ['ort', 'made'],
+      ['tflite', 'made'],
+    ]);
+  });
+
   it('open no file that is no report', async () => {
     const { call, studio, run } = page();
     const { id } = await studio.grants.grant(run.request.model);
     await expect(call('reports.open', { file: id })).rejects.toMatchObject({ code: 'report-invalid' });
+    await expect(call('reports.verifyFile', { file: id })).rejects.toMatchObject({ code: 'report-invalid' });
+  });
+
+  it('verify a saved report that was altered', async () => {
+    const { call, studio, run } = page();
+    const file = join(dirname(run.request.model), 'report.json');
+    writeFileSync(file, '{"kind":"hone-report","schema":1}');
+    const { id } = await studio.grants.grant(file);
+    const { status, checks } = await call('reports.verifyFile', { file: id });
+    expect([status, checks.length]).toEqual(['altered', 1]);
   });
 });
 
@@ -145,6 +165,26 @@ describe('a run', () => {
     expect(grants).toMatchObject({ model: { name: 'Tiny Model.onnx' }, calibration: null, evaluation: null });
     expect(studio.grants.path(grants.model?.id ?? '')).toBe(run.request.model);
     expect((await call('runs.start', { ...run.request, model: grants.model?.id ?? '' })).id).not.toBe(id);
+  });
+
+  it('gives back samples of the data that it was compared on', async () => {
+    const { call, ended, studio, run } = page();
+    const model = await studio.grants.grant(run.request.model);
+    const request = { ...run.request, model: model.id, evaluation: model.id, samples: 7 };
+    const { id } = await call('runs.start', request);
+    await ended(id);
+    const found = await call('runs.samples', { id, samples: ['a', 'b'] });
+    expect(found.map(({ sample, label }) => [sample, label])).toEqual([
+      ['a', `${run.request.model} 7 1`],
+      ['b', `${run.request.model} 7 1`],
+    ]);
+  });
+
+  it('has no samples where it used none', async () => {
+    const { call, start, ended } = page();
+    const id = await start();
+    await ended(id);
+    await expect(call('runs.samples', { id, samples: ['a'] })).rejects.toMatchObject({ code: 'file-missing' });
   });
 
   it('is cancelled, resumed and deleted', async () => {

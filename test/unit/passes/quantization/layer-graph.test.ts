@@ -19,7 +19,7 @@ function planOf({ producer: node }: Value): ComputePlan {
 describe('layerGraph', () => {
   it('links layers over what runs between them, each once', () => {
     const build = new ModelBuilder();
-    const x = build.input('x', 'float32', [1, 2]);
+    const x = build.input('x', [1, 2]);
     const first = product(build, x, 'first');
     const second = product(build, build.op('Relu', [first], 'relu'), 'second');
     const sum = build.op('Add', [first, second], 'add');
