@@ -96,7 +96,7 @@ function foldSimple(graph: Graph): void {
 function simpleConstant(node: Node): Tensor | null {
   const input = node.inputs[0] ?? null;
   if (node.is('Constant')) return constantValue(node);
-  if (node.is('Identity') || (node.is('Dropout') && !node.outputs[1])) return input?.tensor ?? null;
+  if (node.is('Identity') || (node.is('Dropout') && !node.outputs[1]?.consumers.size)) return input?.tensor ?? null;
   if (node.is('Shape') && input?.type?.kind === 'tensor') {
     const shape = input.type.shape?.slice(
       node.int('start', 0),

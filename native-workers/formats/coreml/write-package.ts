@@ -237,7 +237,8 @@ function dimension(writer: FieldWriter, dim: number | null): void {
   writer.message(DIMENSION.constant, (inner) => inner.uint(CONSTANT_DIMENSION.size, dim));
 }
 
-/** Which list holds the elements of a type is part of the format: half floats and small integers stand as raw bytes. */
+/** Which list holds the elements of a type is part of the format: half floats, small integers and uint32
+ * stand as raw bytes. Source: coremltools, IMMEDIATE_VALUE_TYPES_IN_BYTES. */
 function tensorValue(writer: FieldWriter, { type, data, strings }: MilConstant): void {
   if (strings !== null) {
     writer.message(TENSOR_VALUE.strings, (inner) => {
@@ -251,7 +252,6 @@ function tensorValue(writer: FieldWriter, { type, data, strings }: MilConstant):
   if (type.dtype === 'fp32') values(TENSOR_VALUE.floats, bytes);
   else if (type.dtype === 'bool') values(TENSOR_VALUE.bools, bytes);
   else if (type.dtype === 'int32') values(TENSOR_VALUE.ints, varints(new Int32Array(new Uint8Array(bytes).buffer)));
-  else if (type.dtype === 'uint32') values(TENSOR_VALUE.ints, varints(new Uint32Array(new Uint8Array(bytes).buffer)));
   else if (type.dtype === 'int16') values(TENSOR_VALUE.ints, varints(new Int16Array(new Uint8Array(bytes).buffer)));
   else if (type.dtype === 'uint16') values(TENSOR_VALUE.ints, varints(new Uint16Array(new Uint8Array(bytes).buffer)));
   else values(TENSOR_VALUE.bytes, bytes);

@@ -124,6 +124,7 @@ function convTranspose(node: Node, lowering: Lowering): void {
 
 function pool(node: Node, lowering: Lowering): void {
   const x = lowering.get(node, 0);
+  if (x.type.dtype !== 'fp32') throw new Refusal('Core ML pools floats only');
   const kernel = node.ints('kernel_shape') ?? [];
   const { strides, dilations, pads } = windowOf(node, x.type.shape.slice(2), kernel);
   if (kernel.length > 3) throw new Refusal('Core ML pools over at most 3 dimensions');

@@ -1,7 +1,8 @@
 /** Operators that work element by element. */
 import type { Node } from '../../../graph/node.ts';
+import type { Value } from '../../../graph/value.ts';
 import type { MilValue } from '../program.ts';
-import { type Lower, type Lowering, Refusal } from './lowering.ts';
+import { broadcast, type Lower, type Lowering, Refusal } from './lowering.ts';
 
 /** ONNX's name, and MIL's where both mean the same. */
 const UNARY: Readonly<Record<string, string>> = {
@@ -144,9 +145,13 @@ function log(node: Node, lowering: Lowering): void {
   lowering.out(node, 'log', { x: float(node, lowering), epsilon: lowering.float(1e-45, 'epsilon') });
 }
 
+const isRead = (value: Value | null | undefined): boolean =>
+  value != null && (value.consumers.size > 0 || value.producer?.graph?.outputs.includes(value) === true);
+
 function identity(node: Node, lowering: Lowering): void {
   // No operation: the same value under another name. A Dropout's mask is not made.
-  if (node.opType === 'Dropout' && node.outputs[1]) throw new Refusal('the mask of Dropout is only for training');
+  if (node.opType === 'Dropout' && isRead(node.outputs[1]))
+    throw new Refusal('the mask of Dropout is only for training');
   lowering.set(lowering.output(node), lowering.get(node, 0));
 }
 
@@ -166,7 +171,14 @@ function cast(node: Node, lowering: Lowering): void {
 function where(node: Node, lowering: Lowering): void {
   const cond = lowering.get(node, 0);
   const a = lowering.get(node, 1);
-  lowering.out(node, 'select', { cond, a, b: lowering.get(node, 2) });
+  let b = lowering.get(node, 2);
+  if (a.type.dtype === 'bool') throw new Refusal('Core ML selects numbers only');
+  // MIL takes the shape from both choices alone, so one of them is brought to the shape of the condition.
+  if (broadcast(a.type.shape, b.type.shape).join() !== lowering.shape(lowering.output(node)).join()) {
+    const numbers = lowering.cast(cond, a.type.dtype);
+    b = lowering.binary('add', lowering.binary('mul', numbers, lowering.scalarLike(numbers, 0)), b);
+  }
+  lowering.out(node, 'select', { cond, a, b });
 }
 
 function clip(node: Node, lowering: Lowering): void {

@@ -18,6 +18,11 @@ function resize(node: Node, lowering: Lowering): void {
     throw new Refusal('the size after resizing is not known');
   }
   if (output[1] !== shape[1]) throw new Refusal('Core ML resizes the last two dimensions only');
+  // With scales that give no whole sizes, ONNX samples by the scales and Core ML by the sizes.
+  const scales = node.opType === 'Upsample' ? null : lowering.numbers(node, lowering.opset < 11 ? 1 : 2);
+  if (scales?.some((scale, axis) => Math.abs(scale * (shape[axis] ?? 1) - (output[axis] ?? 1)) > 1e-3)) {
+    throw new Refusal('the scales give no whole sizes');
+  }
   const mode = node.string('mode', 'nearest');
   const legacy = node.opType === 'Upsample' || lowering.opset < 11;
   const coordinates = legacy ? 'asymmetric' : node.string('coordinate_transformation_mode', 'half_pixel');
@@ -28,8 +33,7 @@ function resize(node: Node, lowering: Lowering): void {
     const repeats =
       scaled &&
       ((coordinates === 'asymmetric' && rounding === 'floor') ||
-        coordinates.startsWith('half_pixel') ||
-        coordinates === 'pytorch_half_pixel');
+        (coordinates.endsWith('half_pixel') && rounding.startsWith('round')));
     if (!repeats) throw new Refusal('Core ML repeats elements by whole factors only');
     lowering.out(node, 'upsample_nearest_neighbor', {
       x,

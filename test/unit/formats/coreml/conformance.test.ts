@@ -1,0 +1,115 @@
+/** ONNX's operator tests as Core ML packages, read back and run: what is supported gives the expected outputs. */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { COREML_DEFAULTS, coreml } from '../../../../native-workers/artifacts/coreml.ts';
+import { ExternalFiles } from '../../../../native-workers/formats/onnx/external-data.ts';
+import { readOnnx } from '../../../../native-workers/formats/onnx/read.ts';
+import { readTensor } from '../../../../native-workers/formats/onnx/read-tensor.ts';
+import type { Tensor } from '../../../../native-workers/graph/tensor.ts';
+import { toHostTensor, toNumbers } from '../../../../native-workers/graph/tensor-values.ts';
+import { MemorySource } from '../../../../native-workers/lib/bytes.ts';
+import type { Engine, Feeds } from '../../../../native-workers/lib/engine.ts';
+import { ProtobufReader } from '../../../../native-workers/lib/protobuf-reader.ts';
+import { numbersOf } from '../../../../native-workers/metrics/rows.ts';
+import { HoneError } from '../../../../native-workers/protocol/errors.ts';
+import { openRuntime } from '../../../../native-workers/runtimes/coreml-artifact.ts';
+import { openEngine } from '../../../../native-workers/runtimes/onnxruntime.ts';
+import { conformanceBaseline, conformanceFolder, conformanceTests } from '../../../helpers/conformance.ts';
+import { hasShared } from '../../../helpers/shared.ts';
+
+/** Of the tests that ONNX Runtime itself passes. What is refused is refused by name, with a reason. */
+const FEWEST = 500;
+const options = { ...COREML_DEFAULTS, precision: 'float32', target: 'iOS17', batch: 0 } as const;
+
+type Verdict = 'pass' | 'refused' | 'differs' | 'error';
+
+describe.skipIf(!hasShared)('operator tests through Core ML packages', () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'hone-coreml-'));
+  afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+  const outcomes = new Map<string, { verdict: Verdict; detail: string }>();
+
+  beforeAll(async () => {
+    const engine = await openEngine();
+    const baseline = conformanceBaseline();
+    for (const name of conformanceTests()) {
+      if (baseline[name]?.recheck !== 'pass') continue;
+      outcomes.set(name, await run(name, engine, scratch));
+    }
+  }, 600_000);
+
+  const of = (verdict: Verdict): string[] =>
+    [...outcomes].filter(([, each]) => each.verdict === verdict).map(([name, { detail }]) => `${name}: ${detail}`);
+
+  it('pass or are refused before anything is written', () => {
+    if (process.env['HONE_VERBOSE']) process.stderr.write(`${of('refused').join('\n')}\n`);
+    process.stderr.write(`Core ML: ${of('pass').length} pass, ${of('refused').length} refused, ${outcomes.size} run\n`);
+    expect([...of('differs'), ...of('error')]).toEqual([]);
+  });
+
+  it('are supported in such number', () => {
+    expect(of('pass').length).toBeGreaterThanOrEqual(FEWEST);
+  });
+});
+
+async function run(name: string, engine: Engine, scratch: string): Promise<{ verdict: Verdict; detail: string }> {
+  const test = join(conformanceFolder(), name);
+  const folder = join(scratch, name);
+  try {
+    const source = join(test, 'model.onnx');
+    const model = readOnnx(source);
+    const { unsupported } = coreml.coverage(model, options);
+    if (unsupported[0]) return { verdict: 'refused', detail: unsupported[0].reason };
+    const feeds: Feeds = {};
+    model.graph.inputs.forEach(({ name: input }, index) => {
+      const tensor = load(test, `input_${index}.pb`);
+      if (tensor !== null) feeds[input] = toHostTensor(tensor);
+    });
+    mkdirSync(folder);
+    const written = await coreml.write(model, folder, options, {
+      engine,
+      source,
+      scratch,
+      progress: async () => undefined,
+    });
+    const runtime = await openRuntime();
+    const session = await runtime.open(join(folder, written.path), written.signature, () => undefined);
+    const results = await session.run(feeds);
+    await session.release();
+    for (const [index, { name: output }] of model.graph.outputs.entries()) {
+      const expected = load(test, `output_${index}.pb`);
+      if (expected === null) continue;
+      const difference = compare(results[output], expected);
+      if (difference !== null) return { verdict: 'differs', detail: `${output}: ${difference}` };
+    }
+    return { verdict: 'pass', detail: '' };
+  } catch (thrown) {
+    const isRefusal = thrown instanceof HoneError && thrown.code === 'operator-unsupported';
+    return { verdict: isRefusal ? 'refused' : 'error', detail: String(thrown) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function load(test: string, file: string): Tensor | null {
+  const path = join(test, 'test_data_set_0', file);
+  if (!existsSync(path)) return null;
+  return readTensor(new ProtobufReader(new MemorySource(readFileSync(path))), new ExternalFiles(null)).tensor;
+}
+
+/** Values, as numbers: Core ML has fewer types. float16 tests are computed in float32. */
+function compare(actual: Feeds[string] | undefined, expected: Tensor): string | null {
+  if (actual === undefined) return 'no output';
+  const found = numbersOf(actual);
+  const wanted = toNumbers(expected);
+  if (found === null || found.length !== wanted.length) return `${found?.length} elements for ${wanted.length}`;
+  const half = expected.dtype === 'float16';
+  for (let index = 0; index < wanted.length; index++) {
+    const [x, y] = [found[index] ?? 0, wanted[index] ?? 0];
+    const tolerance = half ? 1e-3 + 1e-2 * Math.abs(y) : 1e-5 + 1e-3 * Math.abs(y);
+    if (x !== y && !(Number.isNaN(x) && Number.isNaN(y)) && !(Math.abs(x - y) <= tolerance))
+      return `${x} for ${y} at ${index}`;
+  }
+  return null;
+}
