@@ -69,7 +69,8 @@ interface Running {
 /** The factor of the moving average of ranges. */
 const MOVING_AVERAGE = 0.01;
 /** Samples in a batch while the sizes of the tensors are not known: what the engine needs for a batch grows with it. */
-const FIRST_BATCH = 4;
+const FIRST_BATCH = 2;
+const MOST_BATCH = 32;
 /** A tensor longer than this gives the histogram an even sample of its elements; its range stays exact. */
 const HISTOGRAM_ELEMENTS = 1 << 20;
 
@@ -190,14 +191,11 @@ async function fillHistograms(request: ObserveRequest, running: Map<Value, Runni
   });
   // Smaller batches, rather than more runs of the model, where the tensors of a usual batch are too much at once.
   const perSample = wide.reduce((sum, value) => sum + bytesPerSample(running.get(value)), 0);
-  const most = Math.max(1, Math.floor(request.maxBytes / Math.max(1, perSample)));
+  const batchSize = Math.max(1, Math.floor(request.maxBytes / Math.max(1, perSample)));
+  // More rows than were asked for: the model has a batch of its own.
   const rows = wide.reduce((largest, value) => Math.max(largest, running.get(value)?.rows ?? 1), 1);
-  const batchSize = most < rows ? most : undefined;
-  const groups = groupByBytes(
-    wide,
-    (value) => bytesPerSample(running.get(value)) * Math.min(rows, batchSize ?? rows),
-    request.maxBytes,
-  );
+  const expected = rows > FIRST_BATCH ? rows : batchSize;
+  const groups = groupByBytes(wide, (value) => bytesPerSample(running.get(value)) * expected, request.maxBytes);
   let samples = request.samples;
   for (const group of groups) {
     const { model, values } = cloneModel(request.model);
@@ -205,7 +203,7 @@ async function fillHistograms(request: ObserveRequest, running: Map<Value, Runni
     for (const original of group) model.graph.outputs.push(mapped(values, original));
     const session = await request.open(model);
     try {
-      for await (const feeds of request.batches(batchSize)) {
+      for await (const feeds of request.batches(Math.min(batchSize, MOST_BATCH))) {
         const outputs = await session.run(feeds);
         for (const original of group) {
           const state = running.get(original);

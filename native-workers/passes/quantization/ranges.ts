@@ -39,7 +39,7 @@ export interface Calibration {
 }
 
 /** Most bytes of activations brought out of the engine at once while histograms fill. */
-const TAP_BYTES = 64 * 1024 * 1024;
+const TAP_BYTES = 96 * 1024 * 1024;
 /** Samples on which candidate ranges are compared, at most. */
 const PROBE_SAMPLES = 64;
 

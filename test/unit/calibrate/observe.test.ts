@@ -105,7 +105,7 @@ describe('observe', () => {
         },
       }),
     );
-    expect(asked).toEqual([4, 2]);
+    expect(asked).toEqual([2, 2]);
     expect(found.get(total)?.histogram?.total).toBe(8);
   });
 
