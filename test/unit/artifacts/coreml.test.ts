@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { COREML_DEFAULTS, type CoremlOptions, coreml } from '../../../native-workers/artifacts/coreml.ts';
-import type { WrittenArtifact } from '../../../native-workers/artifacts/target.ts';
+import type { Coverage, TargetContext, WrittenArtifact } from '../../../native-workers/artifacts/target.ts';
 import { seededInputs } from '../../../native-workers/datasets/seeded-inputs.ts';
 import { signatureOf } from '../../../native-workers/datasets/signature.ts';
 import { readPackage } from '../../../native-workers/formats/coreml/read-package.ts';
@@ -25,6 +25,15 @@ beforeAll(async () => {
   engine = await openEngine();
 });
 
+function contextFor(source: string, scratch: string): TargetContext {
+  const prepared = (): Promise<never> => Promise.reject(new Error('Core ML prepares the model itself'));
+  return { engine, source, scratch, prepared, progress: async () => undefined };
+}
+
+async function coverage(model: Model, options: CoremlOptions): Promise<Coverage> {
+  return coreml.coverage(model, options, contextFor('tiny.onnx', temporaryFolder()));
+}
+
 async function write(
   model: Model,
   options: Partial<CoremlOptions>,
@@ -33,7 +42,7 @@ async function write(
   const folder = temporaryFolder();
   const scratch = join(folder, 'scratch');
   mkdirSync(scratch);
-  const context = { engine, source, scratch, progress: async () => undefined };
+  const context = contextFor(source, scratch);
   return { folder, written: await coreml.write(model, folder, { ...COREML_DEFAULTS, ...options }, context) };
 }
 
@@ -151,7 +160,7 @@ describe('options of a package', () => {
 
   it('say what needs a newer system', async () => {
     await expect(write(quantized(), { target: 'iOS16' })).rejects.toMatchObject({ code: 'operator-unsupported' });
-    const { unsupported } = coreml.coverage(quantized(), { ...COREML_DEFAULTS, target: 'iOS16' });
+    const { unsupported } = await coverage(quantized(), { ...COREML_DEFAULTS, target: 'iOS16' });
     expect(unsupported[0]).toMatchObject({ type: 'QuantizeLinear', reason: 'quantized activations need iOS 17' });
   });
 
@@ -202,7 +211,7 @@ describe('options of a package', () => {
     const x = build.input('x', [2, 2]);
     build.graph.outputs.push(build.op('Det', [x], 'y'));
     const model = new Model(build.graph, 17, 8);
-    expect(coreml.coverage(model, COREML_DEFAULTS).unsupported).toEqual([
+    expect((await coverage(model, COREML_DEFAULTS)).unsupported).toEqual([
       { node: 'y_node', type: 'Det', reason: 'Hone does not convert this operator to Core ML' },
     ]);
     await expect(write(model, {})).rejects.toMatchObject({ code: 'operator-unsupported' });

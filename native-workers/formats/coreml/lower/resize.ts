@@ -20,6 +20,8 @@ function resize(node: Node, lowering: Lowering): void {
   if (output[1] !== shape[1]) throw new Refusal('Core ML resizes the last two dimensions only');
   // With scales that give no whole sizes, ONNX samples by the scales and Core ML by the sizes.
   const scales = node.opType === 'Upsample' ? null : lowering.numbers(node, lowering.opset < 11 ? 1 : 2);
+  const given = node.inputs[lowering.opset < 11 ? 1 : 2];
+  if (scales === null && given && node.opType === 'Resize') throw new Refusal('the scales are computed');
   if (scales?.some((scale, axis) => Math.abs(scale * (shape[axis] ?? 1) - (output[axis] ?? 1)) > 1e-3)) {
     throw new Refusal('the scales give no whole sizes');
   }
