@@ -9,6 +9,7 @@ import './styles/shell.css';
 import './styles/table.css';
 import './styles/library.css';
 import './styles/new-run.css';
+import './styles/preview.css';
 import './styles/run.css';
 import './styles/report.css';
 import { CSPProvider } from '@base-ui/react/csp-provider';

@@ -302,7 +302,7 @@ export const ERROR_TEXT: Record<ErrorCode, ErrorWords> = {
   'engine-unreachable': text(
     'Connection lost',
     'The studio cannot reach its engine.',
-    'Check that `hone serve` still runs, then reload the page.',
+    'Check that `hone serve` still runs. If it was started again, open the address that it prints: it is new at every start.',
   ),
   internal: text(
     'Internal error',

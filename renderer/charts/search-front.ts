@@ -33,14 +33,24 @@ export function searchFront(marks: readonly SearchMark[], theme: ChartTheme): EC
     })),
   });
   const mixed = marks.filter(({ float, chosen }) => float !== null && !chosen);
+  // Room for the marks at the edges.
+  const scale = { type: 'value' as const, scale: true, boundaryGap: ['6%', '6%'] as [string, string] };
   return {
     ...baseOption(theme),
     // The shapes tell what the colours tell.
-    legend: { ...legend(theme), icon: 'inherit' },
+    legend: {
+      ...legend(theme),
+      itemHeight: 10,
+      data: [
+        { name: 'Mixed models', icon: 'circle' },
+        { name: 'Float', icon: 'rect' },
+        { name: 'Chosen', icon: 'diamond' },
+      ],
+    },
     tooltip: { ...baseOption(theme).tooltip, trigger: 'item' },
     grid: { ...GRID, right: 28 },
-    xAxis: { type: 'value', scale: true, ...axis(theme, 'x', `Loss of ${marks[0]?.metric ?? 'accuracy'} in points`) },
-    yAxis: { type: 'value', scale: true, ...axis(theme, 'y', 'Median time of a run in ms') },
+    xAxis: { ...scale, ...axis(theme, 'x', `Loss of ${marks[0]?.metric ?? 'accuracy'} in points`) },
+    yAxis: { ...scale, ...axis(theme, 'y', 'Median time of a run in ms') },
     series: [
       {
         type: 'line',

@@ -19,7 +19,8 @@ export type LoadedReport =
 
 export interface Reports {
   readonly ofRuns: Readonly<Record<string, LoadedReport>>;
-  readonly saved: { readonly name: string; readonly report: LoadedReport } | null;
+  readonly saved: { readonly file: Grant; readonly report: LoadedReport } | null;
+  /** By the id of the run, or of the grant of a saved file. */
   readonly verifications: Readonly<Record<string, Verification>>;
 }
 
@@ -36,9 +37,9 @@ export async function loadReport(id: string): Promise<void> {
 }
 
 export async function openSavedReport(file: Grant): Promise<void> {
-  useReports.setState({ saved: { name: file.name, report: { status: 'loading' } } });
+  useReports.setState({ saved: { file, report: { status: 'loading' } } });
   const report = await read(() => studio().call('reports.open', { file: file.id }));
-  useReports.setState({ saved: { name: file.name, report } });
+  useReports.setState({ saved: { file, report } });
 }
 
 /** A run that was resumed gets another report. */
@@ -50,7 +51,14 @@ export function forgetReport(id: string): void {
 }
 
 export async function verifyReport(id: string): Promise<Verification> {
-  const result = await studio().call('reports.verify', { id });
+  return keepVerification(id, await studio().call('reports.verify', { id }));
+}
+
+export async function verifySavedReport(file: Grant): Promise<Verification> {
+  return keepVerification(file.id, await studio().call('reports.verifyFile', { file: file.id }));
+}
+
+function keepVerification(id: string, result: Verification): Verification {
   useReports.setState(({ verifications }) => ({ verifications: { ...verifications, [id]: result } }));
   return result;
 }

@@ -40,6 +40,8 @@ export interface RunForm {
   readonly maxDrop: string;
   readonly maxMs: string;
   readonly maxMb: string;
+  /** Ids of the targets that packages are made for. */
+  readonly targets: readonly string[];
 }
 
 export const EMPTY_RUN_FORM: RunForm = {
@@ -68,6 +70,7 @@ export const EMPTY_RUN_FORM: RunForm = {
   maxDrop: '',
   maxMs: '',
   maxMb: '',
+  targets: [],
 };
 
 /** The fields that a preprocessing description fills; the rest become empty. */
@@ -92,15 +95,16 @@ export function preprocessFields(preprocess: Preprocess): Partial<RunForm> {
 /** The fields that an earlier run's request fills; what is not understood is left as it is. Files come by grants. */
 export function requestFields(request: Readonly<Record<string, unknown>>): Partial<RunForm> {
   const parsed = runRequestSchema
-    .pick({ preprocess: true, samples: true, benchmark: true, budgets: true })
+    .pick({ preprocess: true, samples: true, benchmark: true, budgets: true, targets: true })
     .partial()
     .strip()
     .safeParse(request);
   if (!parsed.success) return {};
-  const { preprocess, samples, benchmark = {}, budgets = {} } = parsed.data;
+  const { preprocess, samples, benchmark = {}, budgets = {}, targets = [] } = parsed.data;
   const text = (value: number | undefined): string => String(value ?? '');
   return {
     ...preprocessFields(preprocess ?? {}),
+    targets,
     samples: text(samples),
     provider: benchmark.provider?.join(', ') ?? '',
     threads: benchmark.threads?.join(', ') ?? '',
@@ -175,6 +179,7 @@ export function readRun(
       seed,
       benchmark,
       budgets,
+      ...(form.targets.length === 0 ? {} : { targets: [...form.targets] }),
     },
   };
 }

@@ -1,6 +1,7 @@
 /** Words of the new run: the model, the recipe, the data and what is measured. */
 import type { InspectFacts } from '../../native-workers/protocol/facts.ts';
 import type { PassInfo } from '../../native-workers/protocol/studio.ts';
+import { joinWords } from '../../native-workers/report/format.ts';
 import type { RunRequestParams } from '../stores/run-form.ts';
 import { plural } from './format.ts';
 
@@ -116,7 +117,7 @@ export const DATA = {
   clear: (what: string) => `Clear ${what}`,
   preview: (what: string) => `Look at ${what}`,
   previewTitle: (name: string) => `What the model will be fed of ${name}`,
-  previewing: 'Reading the first samples',
+  previewing: 'Reading samples',
   previewFound: (kind: string, samples: string, labels: string) => `${kind}, ${samples}, ${labels}`,
   labelled: (classes: number | null) =>
     classes === null ? 'labelled' : `labelled with ${plural(classes, 'class', 'classes')}`,
@@ -186,6 +187,25 @@ export const MEASURE = {
   off: 'off',
 } as const;
 
+export const TARGETS = {
+  title: 'Packages for devices',
+  detail: 'Made of the result, and each run on its own runtime.',
+  /** In the order of the list; the ids are those of the engine. */
+  all: [
+    { id: 'ort', title: 'ONNX Runtime Mobile', hint: 'An .ort file with the list of operators for a reduced build.' },
+    { id: 'tflite', title: 'LiteRT (TensorFlow Lite)', hint: 'A .tflite file for Android, microcontrollers and more.' },
+    { id: 'coreml', title: 'Core ML', hint: 'An .mlpackage for iOS 15 and macOS 12 or newer.' },
+  ],
+  check: 'Check coverage',
+  checking: 'Checking coverage',
+  checkHint: 'What each target can express of the model as it is now; nothing is written.',
+  covered: (nodes: number) => `Covers ${nodes === 1 ? 'the one node' : `all ${plural(nodes, 'node')}`}.`,
+  uncovered: (missing: number, nodes: number) => `Cannot express ${missing} of ${plural(nodes, 'node')}.`,
+  operator: (type: string, nodes: number, reason: string) => `${type} (${plural(nodes, 'node')}): ${reason}`,
+  coreAi:
+    'Core AI (.aimodel, iOS 27) is made by Apple’s own tools only. Keep the ONNX model for them; a Core ML package loads on earlier systems.',
+} as const;
+
 export const RUN_BAR = {
   run: 'Run',
   starting: 'Starting',
@@ -203,7 +223,9 @@ export function runSentence(request: RunRequestParams, evaluation: string | null
   const time = benchmark.seconds === undefined ? '' : ` for ${benchmark.seconds} s`;
   const limits = Object.keys(budgets).length;
   const checked = limits === 0 ? '' : `, checks ${plural(limits, 'budget')}`;
-  return `Applies ${first}${calibrated}, ${compared}, times both on ${providers}${time}${checked}, and writes the report.`;
+  const names = (request.targets ?? []).map((id) => TARGETS.all.find((target) => target.id === id)?.title ?? id);
+  const packed = names.length === 0 ? '' : `, packages it for ${joinWords(names)}`;
+  return `Applies ${first}${calibrated}, ${compared}, times both on ${providers}${time}${checked}${packed}, and writes the report.`;
 }
 
 export function opsetsText(facts: InspectFacts): string {

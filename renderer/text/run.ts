@@ -81,7 +81,8 @@ export const REPORT = {
   checks: (passed: number, total: number) => `${passed} of ${total} checks passed`,
   check: { passed: 'passed', failed: 'failed', missing: 'missing' },
   saved: 'Opened report',
-  savedHint: 'Opened from a file. `hone verify FILE` checks its numbers.',
+  savedHint:
+    'Opened from a file. Verify computes its numbers again from the raw samples in it, as `hone verify FILE` does.',
   noSaved: 'No report is open',
   noSavedText: 'Drop a report.html or report.json on the window, or choose one.',
   choose: 'Choose a report',

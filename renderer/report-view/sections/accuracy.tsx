@@ -11,6 +11,7 @@ import {
 } from '../../../native-workers/report/format.ts';
 import { labelOfMetric, unitOfMetric } from '../../../native-workers/report/metric.ts';
 import type { AccuracySection } from '../../../native-workers/report/sections/accuracy.ts';
+import { FLIP_KINDS, FlipGallery } from '../flip-gallery.tsx';
 import { DataTable, Details, JudgementPill, Name, Pill, WithInterval } from '../parts.tsx';
 import type { SectionProps, SectionView } from '../section-view.tsx';
 
@@ -73,12 +74,6 @@ function metricCells(metric: AccuracySection['metrics'][number]) {
   ];
 }
 
-const KINDS = {
-  broken: { tone: 'worse', word: 'broken' },
-  fixed: { tone: 'better', word: 'fixed' },
-  changed: { tone: 'neutral', word: 'changed' },
-} as const;
-
 function Flips({ flips }: { readonly flips: AccuracySection['flips'] }) {
   const total = flips.broken + flips.fixed + flips.changed;
   if (flips.compared === 0) return null;
@@ -92,6 +87,7 @@ function Flips({ flips }: { readonly flips: AccuracySection['flips'] }) {
         {formatCount(flips.changed)} changed otherwise, of {formatCount(flips.compared)} compared.
         {more > 0 ? ` The first ${flips.rows.length} are listed.` : ''}
       </p>
+      <FlipGallery rows={flips.rows} />
       <div className="report-tall">
         <DataTable
           caption="Samples whose answer changed"
@@ -107,8 +103,8 @@ function Flips({ flips }: { readonly flips: AccuracySection['flips'] }) {
             id: flip.sample,
             cells: [
               <Name key="sample" text={flip.sample} />,
-              <Pill key="kind" tone={KINDS[flip.kind].tone}>
-                {KINDS[flip.kind].word}
+              <Pill key="kind" tone={FLIP_KINDS[flip.kind].tone}>
+                {FLIP_KINDS[flip.kind].word}
               </Pill>,
               flip.label === null ? 'no label' : <Name key="label" text={flip.label} />,
               <Name key="before" text={flip.before} />,

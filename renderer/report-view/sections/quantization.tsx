@@ -92,12 +92,12 @@ function Search({ points }: { readonly points: QuantizationSection['search'] }) 
         <Chart description={`${plural(points.length, 'model')} measured.${words}`} height={320} option={option} />
       </figure>
       <DataTable
-        caption="Candidates that the search measured"
+        caption={`Candidates that the search measured, with their loss of ${visible(points[0]?.metric ?? 'accuracy')}`}
         columns={[
           { label: 'Model' },
-          { label: 'Median latency', numeric: true },
+          { label: 'Median time', numeric: true },
           { label: 'Size', numeric: true },
-          { label: `Loss of ${visible(points[0]?.metric ?? '')}, points`, numeric: true },
+          { label: 'Points lost', numeric: true },
         ]}
         rows={points.map((point, place) => ({
           id: String(place),

@@ -1,20 +1,19 @@
-/** The first samples of a data set as the model will get them: pictures, sounds or numbers after all preprocessing. */
+/** Samples of a data set, of different classes, as the model will get them: pictures, sounds or numbers after all preprocessing. */
 import { Dialog } from '@base-ui/react/dialog';
 import { TriangleAlert, X } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { type ErrorData, HoneError, toHoneError } from '../../../native-workers/protocol/errors.ts';
-import type { DataPreview, InputPreview, SamplePreview } from '../../../native-workers/protocol/preview.ts';
+import type { DataPreview } from '../../../native-workers/protocol/preview.ts';
 import type { Grant } from '../../../native-workers/protocol/studio.ts';
 import { useDraft } from '../../stores/draft.ts';
 import { preprocessOf } from '../../stores/run-form.ts';
 import { studio } from '../../stores/session.ts';
-import { formatElement, formatShape, plural } from '../../text/format.ts';
+import { plural } from '../../text/format.ts';
 import { DATA } from '../../text/new-run.ts';
 import { SHELL } from '../../text/shell.ts';
-import { Cut } from '../../widgets/cut.tsx';
 import { ErrorCard } from '../../widgets/error-card.tsx';
 import { ProgressBar } from '../../widgets/progress-bar.tsx';
-import { Waveform } from '../../widgets/waveform.tsx';
+import { SampleCard } from '../../widgets/sample-preview.tsx';
 
 const SAMPLES = 24;
 
@@ -101,7 +100,7 @@ function Preview({ preview }: { readonly preview: DataPreview }) {
       )}
       <ul className="preview-samples">
         {first.map((sample) => (
-          <Sample key={sample.sample} sample={sample} />
+          <SampleCard key={sample.sample} sample={sample} />
         ))}
       </ul>
       <details className="preview-details">
@@ -109,41 +108,5 @@ function Preview({ preview }: { readonly preview: DataPreview }) {
         <pre className="preview-json">{JSON.stringify(preview.preprocess, null, 2)}</pre>
       </details>
     </>
-  );
-}
-
-function Sample({ sample }: { readonly sample: SamplePreview }) {
-  return (
-    <li className="preview-sample">
-      {sample.inputs.map((input) => (
-        <Input key={input.name} input={input} sample={sample.sample} />
-      ))}
-      <Cut text={sample.sample} className="preview-name" />
-      {sample.label === null ? null : (
-        <span className="preview-label">
-          <span className="muted">{DATA.label}</span> {sample.label}
-        </span>
-      )}
-    </li>
-  );
-}
-
-function Input({ input, sample }: { readonly input: InputPreview; readonly sample: string }) {
-  const { name, dtype, shape, minimum, maximum, mean, notFinite, picture, waveform, values } = input;
-  return (
-    <div className="preview-input">
-      {picture === undefined ? null : <img className="preview-picture" src={picture} alt={sample} />}
-      {waveform === undefined ? null : <Waveform slices={waveform} label={sample} />}
-      {values === undefined ? null : <code className="preview-values">{values.join(' ')}</code>}
-      <span className="preview-facts" title={`${name} ${dtype}`}>
-        {name} {formatShape(shape)}
-      </span>
-      {minimum === null || maximum === null || mean === null ? null : (
-        <span className="preview-facts">
-          {DATA.range(formatElement(minimum), formatElement(maximum), formatElement(mean))}
-        </span>
-      )}
-      {notFinite === 0 ? null : <span className="preview-facts preview-bad">{DATA.notFinite(notFinite)}</span>}
-    </div>
   );
 }

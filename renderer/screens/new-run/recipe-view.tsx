@@ -6,6 +6,7 @@ import { DataPanel } from './data-panel.tsx';
 import { MeasurePanel } from './measure-panel.tsx';
 import { PresetList } from './preset-list.tsx';
 import { StepPanel } from './step-panel.tsx';
+import { TargetPanel } from './target-panel.tsx';
 
 export function RecipeView() {
   const problems = useProblems();
@@ -16,6 +17,7 @@ export function RecipeView() {
       <div className="settings">
         <DataPanel problems={problems} />
         <MeasurePanel problems={problems} />
+        <TargetPanel />
       </div>
     </div>
   );

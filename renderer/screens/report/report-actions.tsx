@@ -4,7 +4,7 @@ import { useState } from 'react';
 import type { StudioParams } from '../../../native-workers/protocol/studio.ts';
 import { navigate } from '../../stores/navigation.ts';
 import { notify, reportFailure } from '../../stores/notices.ts';
-import { verifyReport } from '../../stores/reports.ts';
+import { type Verification, verifyReport } from '../../stores/reports.ts';
 import { studio } from '../../stores/session.ts';
 import { REPORT } from '../../text/run.ts';
 import { Button } from '../../widgets/button.tsx';
@@ -20,14 +20,19 @@ const FORMATS = [
   { format: 'json', icon: Braces, type: 'application/json' },
 ] as const satisfies readonly { format: Format; type: string; icon: unknown }[];
 
-export function ReportActions({ id }: { readonly id: string }) {
+export interface VerifyButtonProps {
+  readonly verify: () => Promise<Verification>;
+  readonly onVerified?: () => void;
+}
+
+export function VerifyButton({ verify, onVerified }: VerifyButtonProps) {
   const [verifying, setVerifying] = useState(false);
-  const verify = async (): Promise<void> => {
+  const check = async (): Promise<void> => {
     setVerifying(true);
     try {
-      const { status } = await verifyReport(id);
+      const { status } = await verify();
       notify(`${REPORT[status]}. ${REPORT.verdicts[status]}`);
-      navigate({ screen: 'run', id, tab: 'report' });
+      onVerified?.();
     } catch (error) {
       reportFailure(error);
     } finally {
@@ -35,10 +40,16 @@ export function ReportActions({ id }: { readonly id: string }) {
     }
   };
   return (
+    <Button icon={ShieldCheck} disabled={verifying} onClick={() => void check()}>
+      {verifying ? REPORT.verifying : REPORT.verify}
+    </Button>
+  );
+}
+
+export function ReportActions({ id }: { readonly id: string }) {
+  return (
     <>
-      <Button icon={ShieldCheck} disabled={verifying} onClick={() => void verify()}>
-        {verifying ? REPORT.verifying : REPORT.verify}
-      </Button>
+      <VerifyButton verify={() => verifyReport(id)} onVerified={() => navigate({ screen: 'run', id, tab: 'report' })} />
       <RowMenu
         label={REPORT.export}
         trigger={

@@ -1,5 +1,6 @@
 /** A report that is being read, could not be read, or is there. The view is loaded when it is first needed: it carries the charts. */
 import { lazy, Suspense } from 'react';
+import { type SamplePictures, SamplePicturesContext } from '../../report-view/flip-gallery.tsx';
 import type { LoadedReport } from '../../stores/reports.ts';
 import { REPORT } from '../../text/run.ts';
 import { SHELL } from '../../text/shell.ts';
@@ -18,9 +19,11 @@ const ReportView = lazy(async () => {
 export interface ReportPaneProps {
   readonly report: LoadedReport;
   readonly onRetry: () => void;
+  /** Shows samples of the data, where it can be reached. */
+  readonly pictures?: SamplePictures;
 }
 
-export function ReportPane({ report, onRetry }: ReportPaneProps) {
+export function ReportPane({ report, onRetry, pictures }: ReportPaneProps) {
   if (report.status === 'failed') {
     return (
       <div className="pane-padded">
@@ -33,7 +36,9 @@ export function ReportPane({ report, onRetry }: ReportPaneProps) {
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
     <section className="report-scroll" tabIndex={0} aria-label={REPORT.title}>
       <Suspense fallback={<Loading />}>
-        <ReportView report={report.document} />
+        <SamplePicturesContext value={pictures ?? null}>
+          <ReportView report={report.document} />
+        </SamplePicturesContext>
       </Suspense>
     </section>
   );

@@ -1,10 +1,12 @@
 /** The report of a run in the library, or why there is none. */
 import { FileChartColumn, FileClock } from 'lucide-react';
-import { useEffect } from 'react';
+import { type ReactNode, useEffect } from 'react';
 import type { Manifest } from '../../../native-workers/protocol/facts.ts';
 import { hasReport, loadReport, useReports } from '../../stores/reports.ts';
+import { studio } from '../../stores/session.ts';
 import { REPORT } from '../../text/run.ts';
 import { EmptyState } from '../../widgets/empty-state.tsx';
+import { InputPicture } from '../../widgets/sample-preview.tsx';
 import { ReportPane } from './report-pane.tsx';
 import { VerificationBanner } from './verification-banner.tsx';
 
@@ -28,7 +30,21 @@ export function RunReport({ id, manifest }: { readonly id: string; readonly mani
   return (
     <>
       <VerificationBanner id={id} />
-      <ReportPane report={report ?? { status: 'loading' }} onRetry={() => void loadReport(id)} />
+      <ReportPane
+        report={report ?? { status: 'loading' }}
+        onRetry={() => void loadReport(id)}
+        pictures={(samples) => picturesOf(id, samples)}
+      />
     </>
+  );
+}
+
+async function picturesOf(id: string, samples: readonly string[]): Promise<ReadonlyMap<string, ReactNode>> {
+  const found = await studio().call('runs.samples', { id, samples: [...samples] });
+  return new Map(
+    found.map(({ sample, inputs }) => [
+      sample,
+      inputs.map((input) => <InputPicture key={input.name} input={input} sample={sample} />),
+    ]),
   );
 }

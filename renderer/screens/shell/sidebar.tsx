@@ -57,7 +57,7 @@ export function Sidebar({ onHelp }: { readonly onHelp: () => void }) {
           <span className="cut">{SHELL.openReport}</span>
         </button>
       ) : (
-        <NavLink to={{ screen: 'saved-report' }} icon={FileChartColumn} text={saved.name} current={route} />
+        <NavLink to={{ screen: 'saved-report' }} icon={FileChartColumn} text={saved.file.name} current={route} />
       )}
       <div className="nav-runs">
         {running.length === 0 ? null : (
