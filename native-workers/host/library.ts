@@ -3,10 +3,12 @@
  * changed in the run folders, so a folder that was copied in or deleted by hand is noticed, and an index that is missing,
  * damaged or of an older version is made anew. Where the library cannot be written, the index is in memory.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+
+import { rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeFolder } from '../lib/make-folder.ts';
 import { type RunSummary, runSummarySchema } from '../protocol/studio.ts';
 import { MANIFEST, REPORT, runIds } from './run-store.ts';
 import { readSummary } from './run-summary.ts';
@@ -101,7 +103,7 @@ export class Library {
 function openIndex(path: string): DatabaseSync {
   if (path !== ':memory:') {
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
     } catch {
       // SQLite will say that it cannot open the file.
     }

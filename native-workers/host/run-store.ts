@@ -2,6 +2,7 @@
  * Run folders on disk: `<library>/runs/<id>/` with `manifest.json`, `NN-<stage>.json`, artifacts, `report.json` and `log.txt`.
  * Everything about a run is in its folder; it can be copied, opened anywhere, and deleted by hand.
  */
+
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
@@ -9,6 +10,7 @@ import { homedir } from 'node:os';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { removeTemporaryFiles, writeFileAtomic } from '../lib/atomic-file.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { type Manifest, manifestSchema, STAGES, type StageName } from '../protocol/facts.ts';
 import { schemaText } from '../protocol/schema-text.ts';
@@ -53,7 +55,7 @@ export function newRunId(model: string, now = new Date()): string {
 export async function createRunFolder(library: string, id: string): Promise<string> {
   const folder = join(library, 'runs', id);
   try {
-    await mkdir(join(library, 'runs'), { recursive: true });
+    makeFolder(join(library, 'runs'));
     await mkdir(folder);
   } catch (thrown) {
     throw folderError(thrown, library);
@@ -188,7 +190,7 @@ export async function deleteRunFolder(library: string, id: string): Promise<void
 /** Makes a folder, if needed, and sees that files can be written there. Throws `no-permission` and the like. */
 export async function ensureWritable(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
     await access(folder, constants.W_OK);
   } catch (thrown) {
     throw folderError(thrown, folder);

@@ -2,13 +2,14 @@
  * Files that a browser gives: a page cannot name a path, so the bytes are streamed into the library's inbox, and the run
  * works on that copy. Files of one drop share a folder. A file is there whole or not at all.
  */
+
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { replaceFile } from '../lib/atomic-file.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 import { HoneError } from '../protocol/errors.ts';
 import { freeBytes } from './disk.ts';
 
@@ -34,7 +35,7 @@ export async function receiveUpload(request: IncomingMessage, query: URLSearchPa
   if (!Number.isSafeInteger(length)) throw new HoneError('protocol-violation', 'An upload needs its length.');
 
   const root = join(inbox, drop);
-  await mkdir(join(root, ...names.slice(0, -1)), { recursive: true });
+  makeFolder(join(root, ...names.slice(0, -1)));
   const free = await freeBytes(root);
   if (length > free - SPARE_BYTES) {
     throw new HoneError('disk-full', `The file has ${length} bytes, and the disk of the library has ${free} free.`, {

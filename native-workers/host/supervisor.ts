@@ -2,10 +2,12 @@
  * The host's side of the protocol: one process a job, a queue in front of them, and a promise that always settles.
  * One supervisor a host process, so that nothing runs beside a benchmark.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+
+import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { z } from 'zod';
+import { makeFolder } from '../lib/make-folder.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { JOBS, type JobName, type JobRequest, type JobResult } from '../protocol/jobs.ts';
 import type { Progress } from '../protocol/messages.ts';
@@ -126,7 +128,7 @@ export class Supervisor {
 
 async function makeScratch(parent: string): Promise<string> {
   try {
-    await mkdir(parent, { recursive: true });
+    makeFolder(parent);
     return await mkdtemp(join(parent, SCRATCH_PREFIX));
   } catch (thrown) {
     throw toHoneError(thrown);

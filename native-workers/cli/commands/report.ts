@@ -1,10 +1,11 @@
 /** `hone report RUN`: the report of a run in the forms asked for. */
-import { mkdir } from 'node:fs/promises';
+
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { builtFolder } from '../../host/built.ts';
 import { REPORT } from '../../host/run-store.ts';
 import { writeFileAtomic } from '../../lib/atomic-file.ts';
+import { makeFolder } from '../../lib/make-folder.ts';
 import { openReport } from '../../report/read.ts';
 import { REPORT_FORMATS, type ReportFormat, renderReport } from '../../report/render.ts';
 import { type Cli, names } from '../cli.ts';
@@ -27,7 +28,7 @@ export function reportCommand(cli: Cli): Command {
           const { folder } = await workspace.openRun(run);
           const { document } = await openReport(join(folder, REPORT));
           const target = resolve(out);
-          await mkdir(target, { recursive: true });
+          makeFolder(target);
           const files: string[] = [];
           for (const form of new Set(format)) {
             const file = join(target, `report.${form}`);
