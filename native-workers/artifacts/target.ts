@@ -30,8 +30,8 @@ export interface TargetContext {
   readonly source: string;
   /** An empty folder that lives as long as the job. */
   readonly scratch: string;
-  /** The model for formats of fixed sizes; made once, when it is asked for. */
-  prepared(): Promise<PreparedModel>;
+  /** The model for formats of fixed sizes, with this size where inputs leave the batch open (1 unless said); made once each. */
+  prepared(batch?: number): Promise<PreparedModel>;
   /** ONNX or ORT files of the other models that ship in the same package, for lists that must cover all of them. */
   readonly companions?: readonly string[];
   progress(done: number, total: number, what: string): Promise<void>;

@@ -7,7 +7,8 @@ export async function openRuntime(): Promise<TargetRuntime> {
   return {
     name: `${engine.name} ${engine.version}`,
     async open(path): Promise<ArtifactSession> {
-      const session = await engine.open(path, { optimization: 'disabled', threads: 1 });
+      // As a device loads it: optimisations that the file keeps as records are applied now.
+      const session = await engine.open(path, { optimization: 'all', threads: 1 });
       return { run: (feeds) => session.run(feeds), release: () => session.release() };
     },
   };

@@ -62,10 +62,11 @@ export async function bisectArtifact<Options extends object>(
       release: () => client.end(),
     };
   };
+  const open = modelOpener(engine, scratch);
   return firstDivergence({
     model,
     types: await typesOf(engine, scratch)(model),
-    open: modelOpener(engine, scratch),
+    open: (probe) => open(probe, target.referenceOptions?.(options)),
     artifactOf,
     inputs,
     differs: (difference) => differences(difference, tolerance).length > 0,

@@ -65,7 +65,7 @@ interface Packaged {
   readonly source: { readonly sha256: string; readonly bytes: number };
   readonly knowledge: Knowledge;
   readonly data: string | undefined;
-  readonly prepared: () => Promise<PreparedModel>;
+  readonly prepared: (batch?: number) => Promise<PreparedModel>;
 }
 
 interface Shared {
@@ -135,7 +135,7 @@ async function openPackaged(
         seed: request.seed,
         ...(isFirst ? { data: request.data, preprocess: request.preprocess } : {}),
       });
-  let prepared: Promise<PreparedModel> | null = null;
+  const prepared = new Map<number, Promise<PreparedModel>>();
   return {
     path,
     name: basename(path).replace(/\.[^.]+$/, ''),
@@ -150,9 +150,10 @@ async function openPackaged(
     source: { sha256, bytes },
     knowledge,
     data: isFirst ? request.data : undefined,
-    prepared: () => {
-      prepared ??= prepareModel(model, engine, scratch);
-      return prepared;
+    prepared: (batch = 1) => {
+      const made = prepared.get(batch) ?? prepareModel(model, engine, scratch, batch);
+      prepared.set(batch, made);
+      return made;
     },
   };
 }
@@ -214,7 +215,7 @@ async function checked(
 ): Promise<Verification> {
   const { knowledge, model, data } = packaged;
   const path = join(folder, written.path);
-  const reference = await engine.open(packaged.onnx, { threads: 1 });
+  const reference = await engine.open(packaged.onnx, { threads: 1, ...target.referenceOptions?.(options) });
   const tolerance = written.tolerance ?? target.tolerance;
   let verified = await verifyArtifact({
     target: { ...target, tolerance },
