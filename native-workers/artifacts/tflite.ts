@@ -6,9 +6,10 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { type Conversion, convert, refusalError } from '../formats/tflite/convert.ts';
 import { makersOf, type TflGraph, type TflTensor, type TflValue } from '../formats/tflite/ir.ts';
+import { openBatch } from '../formats/tflite/open-batch.ts';
 import { writeTflite } from '../formats/tflite/write.ts';
 import type { Model } from '../graph/model.ts';
-import type { ArtifactTarget, SignatureValue, TargetContext } from './target.ts';
+import type { ArtifactTarget, PreparedModel, SignatureValue, TargetContext } from './target.ts';
 
 export interface TfliteOptions {
   /** `float32`: as the model is. `float16`: weights in half the bytes. `dynamic`: weights in 8 bits, activations at run time. */
@@ -40,27 +41,25 @@ export const tflite: ArtifactTarget<TfliteOptions> = {
   runtimeModule: 'runtimes/litert-artifact.ts',
 
   async coverage(model, options, context) {
-    const { nodes, refused } = await conversionOf(model, options, context);
+    const { nodes, refused } = (await conversionOf(model, options, context)).conversion;
     return { nodes, supported: nodes - refused.length, unsupported: refused.map((each) => ({ ...each })) };
   },
 
   async write(model, folder, options, context) {
-    const { graph, refused } = await conversionOf(model, options, context);
+    const { conversion, notes } = await conversionOf(model, options, context);
+    const { graph, refused } = conversion;
     if (graph === null) throw refusalError(refused);
     const main = `${basename(context.source)
       .replace(/\.[^.]+$/, '')
       .replace(/[^\w.-]+/g, '_')}.tflite`;
     const { minRuntime } = writeTflite(graph, join(folder, main));
-    const { chosen } = await context.prepared();
     const tolerance = TOLERANCES[options.precision];
     return {
       ...(tolerance === undefined ? {} : { tolerance: { ...tflite.tolerance, float: tolerance } }),
       path: main,
       files: [main],
       requires: { 'TensorFlow Lite': minRuntime },
-      notes: [...chosen].map(
-        ([name, shape]) => `Sizes that the model leaves open were fixed: ${name} is [${shape.join(', ')}].`,
-      ),
+      notes,
       signature: {
         inputs: graph.inputs.map(signatureValue),
         outputs: graph.outputs.map((output) => outputValue(output, graph)),
@@ -69,17 +68,46 @@ export const tflite: ArtifactTarget<TfliteOptions> = {
   },
 };
 
-/** Coverage and writing need the same conversion, one after the other. */
-const conversions = new WeakMap<Model, { readonly options: string; readonly conversion: Conversion }>();
+interface Converted {
+  readonly conversion: Conversion;
+  readonly notes: readonly string[];
+}
 
-async function conversionOf(model: Model, options: TfliteOptions, context: TargetContext): Promise<Conversion> {
+/** Coverage and writing need the same conversion, one after the other. */
+const conversions = new WeakMap<Model, { readonly options: string; readonly converted: Converted }>();
+
+async function conversionOf(model: Model, options: TfliteOptions, context: TargetContext): Promise<Converted> {
   const key = JSON.stringify(options);
   const known = conversions.get(model);
-  if (known?.options === key) return known.conversion;
+  if (known?.options === key) return known.converted;
   const prepared = await context.prepared();
   const conversion = convert(prepared.model, prepared.typeOf, options.precision);
-  conversions.set(model, { options: key, conversion });
-  return conversion;
+  const notes = conversion.graph === null ? [] : await openSizes(conversion.graph, prepared, options, context);
+  const converted = { conversion, notes };
+  conversions.set(model, { options: key, converted });
+  return converted;
+}
+
+/** Leaves the batch open where the model does; says which sizes are fixed all the same. */
+async function openSizes(
+  graph: TflGraph,
+  prepared: PreparedModel,
+  options: TfliteOptions,
+  context: TargetContext,
+): Promise<string[]> {
+  const { chosen } = prepared;
+  if (chosen.size === 0) return [];
+  const doubled = await context.prepared(2);
+  const twice = convert(doubled.model, doubled.typeOf, options.precision).graph;
+  const reason = twice === null ? 'the model takes one sample' : openBatch(graph, twice);
+  const notes = reason === null ? [] : [`The batch is fixed to 1: ${reason}.`];
+  for (const { source, tensor } of graph.inputs) {
+    const open = prepared.model.graph.inputs.find(({ name }) => name === source);
+    const shape = tensor.signature ?? tensor.shape;
+    if (open !== undefined && chosen.has(source) && shape.slice(1).length > 0)
+      notes.push(`Sizes of ${source} in the artifact: [${shape.map((dim) => (dim < 0 ? 'any' : dim)).join(', ')}].`);
+  }
+  return notes;
 }
 
 function signatureValue({ source, name, tensor }: TflValue): SignatureValue {

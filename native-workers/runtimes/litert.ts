@@ -20,6 +20,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { type DType, elementCount } from '../graph/dtype.ts';
 import { tensorFromBytes, tensorFromHost, tensorFromNumbers, toHostTensor, toNumbers } from '../graph/tensor-values.ts';
+import { concatBytes } from '../lib/bytes.ts';
 import type { HostTensor } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
 
@@ -210,8 +211,34 @@ export class LiteRtSession {
     );
   }
 
-  /** Feeds by the signature's names, of any type and of the sizes of the model. Throws `data-mismatch`, `runtime-failed`. */
+  /**
+   * Feeds by the signature's names, of any type and of the sizes of the model. More samples than one are run one by one where
+   * the model leaves the batch open or takes one: this build allocates its outputs for the sizes in the file, whatever the
+   * inputs are. Throws `data-mismatch`, `runtime-failed`.
+   */
   async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
+    const samples = this.#samplesOf(feeds);
+    if (samples === 1) return this.#runOnce(feeds);
+    const results: Record<string, HostTensor>[] = [];
+    for (let at = 0; at < samples; at++) {
+      const one = Object.entries(feeds).map(([name, tensor]) => [name, sampleOf(tensor, at)] as const);
+      results.push(await this.#runOnce(Object.fromEntries(one)));
+    }
+    return Object.fromEntries(this.outputs.map(({ name }) => [name, joined(results.map((each) => each[name]))]));
+  }
+
+  /** How many samples the feeds hold, where all inputs hold as many and the model takes one at a time. */
+  #samplesOf(feeds: Readonly<Record<string, HostTensor>>): number {
+    const counts = new Set(
+      this.inputs.map(({ name, shape: [first = 0] }) =>
+        first === -1 || first === 1 ? (feeds[name]?.shape[0] ?? 1) : 1,
+      ),
+    );
+    const [count = 1] = counts;
+    return counts.size === 1 && count > 0 ? count : 1;
+  }
+
+  async #runOnce(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
     const buffers: WasmTensor[] = [];
     try {
       for (const input of this.inputs) buffers.push(this.#write(input, feeds[input.name]));
@@ -284,6 +311,22 @@ export class LiteRtSession {
     elementCount(shape);
     return toHostTensor(tensorFromBytes(output.dtype, shape, bytes));
   }
+}
+
+function sampleOf(tensor: HostTensor, at: number): HostTensor {
+  const shape = [1, ...tensor.shape.slice(1)];
+  const count = elementCount(shape);
+  return { ...tensor, shape, data: tensor.data.slice(at * count, (at + 1) * count) };
+}
+
+/** Tensors one after another along their first dimension. */
+function joined(tensors: readonly (HostTensor | undefined)[]): HostTensor {
+  const present = tensors.filter((tensor) => tensor !== undefined);
+  const [first] = present;
+  if (first === undefined) throw new HoneError('runtime-failed', 'LiteRT gave no output.');
+  const shape = [present.length * (first.shape[0] ?? 1), ...first.shape.slice(1)];
+  const pieces = present.map((tensor) => tensorFromHost(tensor).data.read());
+  return toHostTensor(tensorFromBytes(first.dtype, shape, concatBytes(pieces)));
 }
 
 function list<Element>(vector: WasmVector<Element>): Element[] {

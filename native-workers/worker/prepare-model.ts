@@ -27,15 +27,19 @@ const SHAPED_BY_DATA: ReadonlyMap<string, number> = new Map([
   ['Squeeze', 1],
 ]);
 
-/** `dims`: sizes of named dimensions, in place of the usual ones. Throws what the first pass that failed threw. */
+/**
+ * `batch`: the size of the first dimension of inputs that leave it open; `dims`: sizes of named dimensions, in place of the usual
+ * ones. Throws what the first pass that failed threw.
+ */
 export async function prepareModel(
   source: Model,
   engine: Engine,
   scratch: string,
+  batch = 1,
   dims: Readonly<Record<string, number>> = {},
 ): Promise<PreparedModel> {
   const { model } = cloneModel(source);
-  const chosen = fixInputs(model.graph, dims);
+  const chosen = fixInputs(model.graph, batch, dims);
   if (chosen.size > 0) forgetOpenShapes(model.graph);
   const recipe = { schema: 1 as const, name: 'prepare', steps: [{ pass: 'clean' }] };
   const applied = await applyRecipe(model, recipe, {
@@ -55,12 +59,18 @@ export async function prepareModel(
   return { model: applied.model, typeOf: (value) => types.get(value) ?? null, chosen };
 }
 
-function fixInputs(graph: Graph, dims: Readonly<Record<string, number>>): Map<string, readonly number[]> {
+function fixInputs(
+  graph: Graph,
+  batch: number,
+  dims: Readonly<Record<string, number>>,
+): Map<string, readonly number[]> {
   const chosen = new Map<string, readonly number[]>();
   for (const { name, type, isConstant } of graph.inputs) {
     if (isConstant || type?.kind !== 'tensor' || type.shape === null || type.dtype === null) continue;
     if (staticShape(type) !== null) continue;
-    chosen.set(name, usualShape({ name, dtype: type.dtype, shape: type.shape }, dims));
+    const shape = usualShape({ name, dtype: type.dtype, shape: type.shape }, dims);
+    if (typeof type.shape[0] !== 'number' && shape[0] === 1) shape[0] = batch;
+    chosen.set(name, shape);
   }
   for (const input of graph.inputs) {
     const shape = chosen.get(input.name);

@@ -19,12 +19,11 @@ export async function tfliteContext(model: Model, folder: string): Promise<Targe
   const engine = await openEngine();
   const source = join(folder, 'model.onnx');
   if (model.source === null) await writeOnnx(model, source);
-  const prepared = prepareModel(model, engine, folder);
   return {
     engine,
     source: model.source?.path ?? source,
     scratch: folder,
-    prepared: () => prepared,
+    prepared: (batch) => prepareModel(model, engine, folder, batch),
     progress: async () => undefined,
   };
 }
