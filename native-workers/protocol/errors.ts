@@ -154,7 +154,7 @@ type FileSystemCode = 'file-missing' | 'no-permission' | 'disk-full' | 'file-not
 const FILE_SYSTEM_WORDS: Record<FileSystemCode, (path: string) => string> = {
   'file-missing': (path) => `There is nothing at ${path}.`,
   'no-permission': (path) => `The system does not allow it at ${path}.`,
-  'disk-full': (path) => `There was no room on the disk to write ${path}.`,
+  'disk-full': (path) => `There is no room left on the disk to write ${path}.`,
   'file-not-a-model': (path) => `${path} is a folder, and a file is needed.`,
 };
 
@@ -176,7 +176,7 @@ export function toHoneError(thrown: unknown): HoneError {
     const code = FILE_SYSTEM_CODES[thrown.code];
     const path = 'path' in thrown && typeof thrown.path === 'string' ? thrown.path : undefined;
     if (code !== undefined) {
-      return new HoneError(code, path === undefined ? thrown.message : FILE_SYSTEM_WORDS[code](path), {
+      return new HoneError(code, FILE_SYSTEM_WORDS[code](path ?? 'a file'), {
         cause: thrown,
         ...(path === undefined ? {} : { where: { file: path } }),
       });

@@ -19,7 +19,9 @@ describe('toHoneError', () => {
     const absent = failureOf(() => readFileSync(join(folder, 'absent')));
     expect(absent).toMatchObject({ code: 'file-missing', where: { file: join(folder, 'absent') } });
     expect(absent.message).toBe(`There is nothing at ${join(folder, 'absent')}.`);
-    expect(failureOf(() => writeFileSync('/dev/full', 'more')).code).toBe('disk-full');
+    // The system names no file when a write fails.
+    const full = failureOf(() => writeFileSync('/dev/full', 'more'));
+    expect(full).toMatchObject({ code: 'disk-full', message: 'There is no room left on the disk to write a file.' });
     const system = Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES', path: '/kept' });
     expect(toHoneError(system)).toMatchObject({
       code: 'no-permission',
