@@ -1,9 +1,10 @@
 /** `hone optimize --json` (and `resume`, and `show`), from the manifest of a run and its report. */
 import { isAbsolute, join } from 'node:path';
 import { type ErrorData, exitCodeOf } from '../protocol/errors.ts';
-import type { Manifest, ModelFile } from '../protocol/facts.ts';
+import type { Artifact, Manifest, ModelFile } from '../protocol/facts.ts';
 import type { BudgetRow, ReportDocument, Stats, Verdict } from '../report/document.ts';
 import { dataOf, type Outcome } from '../report/outcome.ts';
+import { packSucceeded } from './pack-text.ts';
 
 interface MetricRow {
   readonly name: string;
@@ -55,6 +56,8 @@ export interface OptimizeDocument {
   } | null;
   readonly size: { readonly before: number; readonly after: number | null; readonly ratio: number | null } | null;
   readonly budgets: readonly BudgetRow[];
+  /** Where targets were asked for; paths are in the folder `package` of the run. */
+  readonly artifacts?: readonly Artifact[];
   readonly verdict: ReportDocument['verdict'] | null;
   /** Why a part is null: its status and reason. */
   readonly absent: Readonly<Record<string, { readonly status: string; readonly reason: string }>>;
@@ -97,15 +100,17 @@ export function optimizeDocument(folder: string, manifest: Manifest, report: Rep
     latency: latencyOf(report),
     size: sizeOf(report),
     budgets: report?.budgets ?? [],
+    ...artifactsOf(report),
     verdict: report?.verdict ?? null,
     absent: Object.fromEntries(Object.entries(parts).flatMap(([name, part]) => absence(name, part))),
     report: report === null ? null : join(folder, 'report.json'),
   };
 }
 
-/** 0, or the exit code of what failed, or 1 when a budget was missed or could not be checked. */
-export function exitCodeOfRun({ error, budgets }: OptimizeDocument): number {
+/** 0, or the exit code of what failed, or 1 when a budget was missed or could not be checked, or an artifact is not right. */
+export function exitCodeOfRun({ error, budgets, artifacts = [] }: OptimizeDocument): number {
   if (error !== undefined) return exitCodeOf(error.code);
+  if (!packSucceeded({ artifacts: [...artifacts], sizes: [] })) return 1;
   return budgets.every(({ status }) => status === 'met') ? 0 : 1;
 }
 
@@ -160,6 +165,11 @@ function latencyOf(report: ReportDocument | null): OptimizeDocument['latency'] {
   if (pair === undefined) return null;
   const { provider, threads, batch, before, after, ratio } = pair;
   return { provider, threads, batch, before: before.stats, after: after.stats, ratio };
+}
+
+function artifactsOf(report: ReportDocument | null): { artifacts?: readonly Artifact[] } {
+  const data = report === null ? null : dataOf(report.sections.packages);
+  return data === null ? {} : { artifacts: data.artifacts };
 }
 
 function sizeOf(report: ReportDocument | null): OptimizeDocument['size'] {

@@ -5,6 +5,7 @@ import type { Manifest } from '../protocol/facts.ts';
 import type { ReportDocument } from '../report/document.ts';
 import { formatCell, formatNumber, formatRowChange } from '../report/format.ts';
 import { dataOf } from '../report/outcome.ts';
+import { packText } from './pack-text.ts';
 import { pairs, plain, table } from './text.ts';
 
 const MOST_WARNINGS = 8;
@@ -43,6 +44,8 @@ function reportParts(report: ReportDocument): string[] {
     });
     parts.push(table([{ title: 'budget' }, { title: '' }, { title: '' }, { title: '' }], lines));
   }
+  const packages = dataOf(report.sections.packages);
+  if (packages !== null) parts.push(packText(packages));
   const warnings = report.warnings.filter(({ severity }) => severity !== 'note').slice(0, MOST_WARNINGS);
   if (warnings.length > 0) {
     parts.push(`warnings\n${warnings.map(({ severity, message }) => `- ${severity}: ${plain(message)}`).join('\n')}`);

@@ -9,6 +9,7 @@ import {
   type Cli,
   type CommandResult,
   type Context,
+  names,
   notNegative,
   positive,
   positiveInteger,
@@ -18,6 +19,7 @@ import {
 import { dryRun } from '../dry-run.ts';
 import { followRun, withWorkspace } from '../follow-run.ts';
 import { existing, readPreprocess } from '../inputs.ts';
+import { checkTargets } from '../pack-text.ts';
 import { chooseRecipe, type RecipeFlags } from '../recipes.ts';
 
 interface Flags extends RecipeFlags, BenchmarkFlags {
@@ -30,6 +32,7 @@ interface Flags extends RecipeFlags, BenchmarkFlags {
   readonly maxDrop?: number;
   readonly maxMs?: number;
   readonly maxMb?: number;
+  readonly target?: readonly string[];
   readonly dryRun?: boolean;
 }
 
@@ -49,6 +52,11 @@ export function optimizeCommand(cli: Cli): Command {
     .option('--max-drop <points>', 'fail when the metric drops by more percentage points', notNegative)
     .option('--max-ms <n>', 'fail when the median latency is above', positive)
     .option('--max-mb <n>', 'fail when the model is larger, in 10^6 bytes', positive)
+    .option(
+      '--target <names>',
+      'also package the result for ort, tflite, coreml: one or more, with commas between',
+      names,
+    )
     .option('--dry-run', 'say what would be done and what it needs, and stop');
   return withBenchmarkFlags(command).action((model: string, flags: Flags) =>
     cli.run((context) => withWorkspace((workspace) => optimize(model, flags, workspace, context))),
@@ -87,6 +95,7 @@ async function optimize(model: string, flags: Flags, workspace: Workspace, conte
     ...(flags.preprocess === undefined ? {} : { preprocess: await readPreprocess(flags.preprocess) }),
     ...(flags.samples === undefined ? {} : { samples: flags.samples }),
     ...(flags.out === undefined ? {} : { out: resolve(flags.out) }),
+    ...(flags.target === undefined ? {} : { targets: [...checkTargets(flags.target)] }),
   };
   if (flags.dryRun === true) return dryRun(request, await inspect(), reason, workspace.folder);
   return followRun(await workspace.startRun(request), context);

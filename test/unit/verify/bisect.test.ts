@@ -21,7 +21,8 @@ function branched(): Model {
   const build = new ModelBuilder('branched');
   const input = build.input('x', [1, 8]);
   let value = input;
-  for (let index = 0; index < 6; index++) value = build.op(index % 2 === 0 ? 'Softplus' : 'Tanh', [value], `main${index}`);
+  for (let index = 0; index < 6; index++)
+    value = build.op(index % 2 === 0 ? 'Softplus' : 'Tanh', [value], `main${index}`);
   let side = input;
   for (let index = 0; index < 6; index++) side = build.op(index % 2 === 0 ? 'Exp' : 'Sigmoid', [side], `side${index}`);
   return build.outputs(build.op('Add', [value, side], 'y')).model();
@@ -62,11 +63,19 @@ describe('firstDivergence', () => {
     expect(made).toBeLessThan(10);
   });
 
-  it.each(['side0_node', 'side2_node', 'main0_node', 'main5_node', 'y_node'])('finds %s across branches', async (name) => {
-    const types: Record<string, string> = { y_node: 'Mul', main0_node: 'Exp', side0_node: 'Softplus', side2_node: 'Softplus' };
-    const { found } = await bisect(branched(), { [name]: types[name] ?? 'Sigmoid' });
-    expect(found?.node).toBe(name);
-  });
+  it.each(['side0_node', 'side2_node', 'main0_node', 'main5_node', 'y_node'])(
+    'finds %s across branches',
+    async (name) => {
+      const types: Record<string, string> = {
+        y_node: 'Mul',
+        main0_node: 'Exp',
+        side0_node: 'Softplus',
+        side2_node: 'Softplus',
+      };
+      const { found } = await bisect(branched(), { [name]: types[name] ?? 'Sigmoid' });
+      expect(found?.node).toBe(name);
+    },
+  );
 
   it('names one whose own operands agree when two are wrong', async () => {
     const { found } = await bisect(branched(), { side1_node: 'Tanh', main4_node: 'Exp' });
@@ -102,6 +111,8 @@ describe('firstDivergence', () => {
     const progress = async (): Promise<void> => {
       throw new HoneError('cancelled', 'stop');
     };
-    await expect(bisect(branched(), { main3_node: 'Sigmoid' }, { progress })).rejects.toMatchObject({ code: 'cancelled' });
+    await expect(bisect(branched(), { main3_node: 'Sigmoid' }, { progress })).rejects.toMatchObject({
+      code: 'cancelled',
+    });
   });
 });
