@@ -15,7 +15,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   calibrate: ['graph', 'lib', 'kernels', 'protocol'],
   datasets: ['graph', 'protocol', 'lib'],
   metrics: ['graph', 'protocol', 'lib'],
-  runtimes: ['graph', 'protocol', 'lib', 'artifacts'],
+  // Core ML runs on Apple's machines only; elsewhere its runtime is Hone's own reader and ONNX Runtime.
+  runtimes: ['graph', 'protocol', 'lib', 'artifacts', 'formats'],
   artifacts: ['graph', 'protocol', 'lib', 'formats', 'metrics'],
   verify: ['graph', 'protocol', 'lib', 'metrics', 'datasets', 'formats', 'artifacts'],
   bench: ['graph', 'protocol', 'lib', 'datasets', 'runtimes'],

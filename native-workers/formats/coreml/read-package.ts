@@ -16,29 +16,22 @@ import {
   type MilType,
   MilValue,
 } from './program.ts';
+import { readNamedType, readValueType } from './read-types.ts';
 import {
   ARGUMENT,
   BINDING,
   BLOB_FILE,
   BLOCK,
-  CONSTANT_DIMENSION,
-  DICTIONARY_TYPE,
-  DIMENSION,
   FUNCTION,
   IMMEDIATE,
-  LIST_TYPE,
   MAP_ENTRY,
   MIL_DTYPES,
   MODEL,
-  milDTypeFromCode,
-  NAMED_TYPE,
   OPERATION,
   PROGRAM,
   REPEATED,
-  TENSOR_TYPE,
   TENSOR_VALUE,
   VALUE,
-  VALUE_TYPE,
   WEIGHTS_PATH,
 } from './schema.ts';
 import { blobAt } from './weight-file.ts';
@@ -262,70 +255,6 @@ class ProgramReader {
     if (content === null) throw reader.corrupt('A constant has no content that Hone reads.');
     return content;
   }
-}
-
-function readNamedType(reader: ProtobufReader): { name: string; type: MilType } {
-  let name = '';
-  let type: MilType | null = null;
-  while (reader.next()) {
-    if (reader.field === NAMED_TYPE.name) name = reader.string();
-    else if (reader.field === NAMED_TYPE.type) type = reader.message(readValueType);
-    else reader.skip();
-  }
-  if (type === null) throw reader.corrupt(`The value ${name} has no type.`);
-  return { name, type };
-}
-
-function readValueType(reader: ProtobufReader): MilType {
-  let type: MilType | null = null;
-  while (reader.next()) {
-    if (reader.field === VALUE_TYPE.tensor) type = reader.message(readTensorType);
-    else if (reader.field === VALUE_TYPE.list || reader.field === VALUE_TYPE.dictionary) {
-      const container = reader.field === VALUE_TYPE.list ? 'list' : 'dictionary';
-      const element = container === 'list' ? LIST_TYPE.type : DICTIONARY_TYPE.key;
-      type = reader.message((inner) => {
-        let dtype: MilType['dtype'] = 'string';
-        while (inner.next()) {
-          if (inner.field === element) dtype = inner.message(readValueType).dtype;
-          else inner.skip();
-        }
-        return { dtype, shape: [], container } as const;
-      });
-    } else reader.skip();
-  }
-  if (type === null)
-    throw new HoneError('format-unsupported', 'The program has a value of a type that Hone does not read.');
-  return type;
-}
-
-function readTensorType(reader: ProtobufReader): MilType {
-  let code = 0;
-  const shape: (number | null)[] = [];
-  while (reader.next()) {
-    if (reader.field === TENSOR_TYPE.dataType) code = reader.uint();
-    else if (reader.field === TENSOR_TYPE.dimensions) shape.push(reader.message(readDimension));
-    else reader.skip();
-  }
-  const dtype = milDTypeFromCode(code);
-  if (dtype === null) throw new HoneError('format-unsupported', `The program has elements of the type ${code}.`);
-  return { dtype, shape };
-}
-
-function readDimension(reader: ProtobufReader): number | null {
-  let size: number | null = null;
-  while (reader.next()) {
-    if (reader.field !== DIMENSION.constant) reader.skip();
-    else {
-      size = 0;
-      reader.message((inner) => {
-        while (inner.next()) {
-          if (inner.field === CONSTANT_DIMENSION.size) size = inner.uint();
-          else inner.skip();
-        }
-      });
-    }
-  }
-  return size;
 }
 
 function readTensor(reader: ProtobufReader): (type: MilType) => MilConstant {
