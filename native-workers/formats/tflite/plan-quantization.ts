@@ -84,7 +84,7 @@ export function storedTypeOf(node: Node): StoredType | null {
   if (!['int8', 'int16', 'int32', 'int4'].includes(dtype)) return null;
   const zeros = zeroValue?.tensor ? toNumbers(zeroValue.tensor) : scales.map(() => 0);
   if (dtype === 'int16' && zeros.some((zero) => zero !== 0)) return null;
-  const axis = node.int('axis', 1);
+  const axis = scales.length === 1 ? 0 : node.int('axis', 1);
   return { dtype, quantization: { scales, zeroPoints: zeros.map((zero) => zero - shift), axis } };
 }
 

@@ -178,8 +178,6 @@ function weightsAt(place: number, { from, scale }: Axis, mode: string, node: Nod
     const distance = Math.abs(place - at) * stretch;
     const weight = mode === 'cubic' ? cubicWeight(distance, cubic) : Math.max(0, 1 - distance);
     if (excludes && (at < 0 || at >= from)) continue;
-    // Antialiasing leaves out what is outside as well.
-    if (stretch < 1 && mode !== 'cubic' && (at < 0 || at >= from)) continue;
     parts.push([Math.min(Math.max(at, 0), from - 1), weight]);
     sum += weight;
   }
