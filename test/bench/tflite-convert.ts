@@ -1,0 +1,77 @@
+/**
+ * Measures the conversion to TFLite, each in a fresh process: seconds of preparing and writing, and the most memory that the
+ * process had. Models: the MobileNetV2 of the shared folder, and one of a given number of gigabytes with external data.
+ * Writes test/bench/results/tflite-convert.json.
+ *
+ * Run: node test/bench/tflite-convert.ts [gigabytes]
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { arch, cpus, loadavg, platform, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TFLITE_DEFAULTS, tflite } from '../../native-workers/artifacts/tflite.ts';
+import { openModel } from '../../native-workers/formats/registry.ts';
+import { peakMemory } from '../../native-workers/lib/peak-memory.ts';
+import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
+import { prepareModel } from '../../native-workers/worker/prepare-model.ts';
+import { writeLargeModel } from '../helpers/large-model.ts';
+import { SHARED } from '../helpers/shared.ts';
+import { ROOT } from '../helpers/sources.ts';
+
+interface Measured {
+  readonly seconds: number;
+  readonly peakBytes: number;
+  readonly bytes: number;
+}
+
+async function convertOne(path: string): Promise<Measured> {
+  const folder = mkdtempSync(join(tmpdir(), 'tflite-bench-'));
+  try {
+    const start = performance.now();
+    const engine = await openEngine();
+    const model = await openModel(path);
+    const written = await tflite.write(model, folder, TFLITE_DEFAULTS, {
+      engine,
+      source: path,
+      scratch: folder,
+      prepared: (batch) => prepareModel(model, engine, folder, batch),
+      progress: async () => undefined,
+    });
+    const seconds = (performance.now() - start) / 1000;
+    return { seconds, peakBytes: peakMemory() ?? 0, bytes: statSync(join(folder, written.path)).size };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const [first, second] = process.argv.slice(2);
+if (first === '--one') {
+  process.stdout.write(JSON.stringify(await convertOne(second ?? '')));
+} else {
+  const folder = mkdtempSync(join(tmpdir(), 'tflite-bench-'));
+  try {
+    const large = join(folder, 'large.onnx');
+    await writeLargeModel(large, Number(first ?? 1) * 1e9);
+    const models = { mobilenetv2: join(SHARED, 'models', 'glyphs-mobilenetv2', 'model.onnx'), large };
+    const results = Object.entries(models).map(([name, path]) => {
+      const runs = [1, 2, 3].map(() => {
+        const text = execFileSync(process.execPath, [import.meta.filename, '--one', path], { encoding: 'utf8' });
+        return JSON.parse(text) as Measured;
+      });
+      const [, middle] = runs.toSorted((a, b) => a.seconds - b.seconds);
+      return { name, ...middle };
+    });
+    const machine = {
+      platform: platform(),
+      arch: arch(),
+      cpu: cpus()[0]?.model ?? '',
+      cores: cpus().length,
+      load: loadavg(),
+    };
+    const text = `${JSON.stringify({ machine, results }, null, 2)}\n`;
+    writeFileSync(join(ROOT, 'test', 'bench', 'results', 'tflite-convert.json'), text);
+    process.stdout.write(text);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
