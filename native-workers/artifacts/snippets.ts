@@ -41,9 +41,14 @@ function count(value: SignatureValue): number {
   return sizes(value).reduce((product, dim) => product * dim, 1);
 }
 
-/** A string literal that is one in both languages. */
+/** A string literal of Swift. */
 function quoted(text: string): string {
-  return `"${text.replace(/[\\"$]/g, '\\$&').replace(/[\r\n]/g, ' ')}"`;
+  return `"${text.replace(/[\\"]/g, '\\$&').replace(/\p{Cc}+/gu, ' ')}"`;
+}
+
+/** A string literal of Kotlin, where a dollar sign begins a template. */
+function kotlin(text: string): string {
+  return quoted(text).replaceAll('$', '\\$');
 }
 
 function inputsComment({ signature, preprocess }: SnippetRequest): string {
@@ -65,12 +70,8 @@ function inputsComment({ signature, preprocess }: SnippetRequest): string {
   return lines.join('\n');
 }
 
-function labelList(labels: readonly string[] | null): string {
-  return labels === null ? '' : labels.map(quoted).join(', ');
-}
-
-function floats(language: 'swift' | 'kotlin', value: SignatureValue): string {
-  return language === 'swift' ? `[Float](repeating: 0, count: ${count(value)})` : `FloatArray(${count(value)})`;
+function labelList(labels: readonly string[], literal: (text: string) => string): string {
+  return labels.map(literal).join(', ');
 }
 
 function ortSwift(request: SnippetRequest): string {
@@ -81,7 +82,7 @@ function ortSwift(request: SnippetRequest): string {
         tensorData: NSMutableData(bytes: &data${index}, length: data${index}.count * MemoryLayout.size(ofValue: data${index}[0])),
         elementType: .${ORT_SWIFT[input.dtype] ?? 'float'}, shape: [${sizes(input).join(', ')}])`,
   );
-  const feeds = signature.inputs.map((input, index) => `${quoted(input.name)}: input${index}`).join(', ');
+  const feeds = signature.inputs.map((input, index) => `${quoted(input.name)}: input${index}`).join(', ') || ':';
   const names = signature.outputs.map((output) => quoted(output.name)).join(', ');
   return `// Package: onnxruntime-swift-package-manager (OnnxRuntimeBindings).
 import Foundation
@@ -132,7 +133,7 @@ function swiftResult(output: SignatureValue | undefined, labels: readonly string
   const read = `    let values = (${data}).withUnsafeBytes { Array($0.bindMemory(to: ${type}.self)) }`;
   if (labels === null) return `${read}\n    print(values.prefix(10))`;
   return `${read}
-    let labels = [${labelList(labels)}]
+    let labels = [${labelList(labels, quoted)}]
     let best = values.indices.max { values[$0] < values[$1] }!
     print(labels[best], values[best])`;
 }
@@ -141,16 +142,19 @@ function ortKotlin(request: SnippetRequest): string {
   const { signature, file, labels } = request;
   const feeds = signature.inputs.map((input) => {
     const [array, buffer] = KOTLIN_BUFFERS[input.dtype] ?? ['FloatArray', 'FloatBuffer'];
-    return `        ${quoted(input.name)} to OnnxTensor.createTensor(environment, ${buffer}.wrap(${array}(${count(input)})), longArrayOf(${sizes(input).join(', ')})),`;
+    // Bytes alone do not say which type they are.
+    const type = buffer === 'ByteBuffer' ? `, OnnxJavaType.${input.dtype.toUpperCase()}` : '';
+    return `        ${kotlin(input.name)} to OnnxTensor.createTensor(environment, ${buffer}.wrap(${array}(${count(input)})), longArrayOf(${sizes(input).join(', ')})${type}),`;
   });
   const shown =
     labels === null
       ? `        println(result[0].value)`
       : `        val scores = (result[0].value as Array<*>)[0] as FloatArray
-        val labels = listOf(${labelList(labels)})
+        val labels = listOf(${labelList(labels, kotlin)})
         val best = scores.indices.maxByOrNull { scores[it] }!!
         println(labels[best] + " " + scores[best])`;
   return `// Package: com.microsoft.onnxruntime:onnxruntime-android.
+import ai.onnxruntime.OnnxJavaType
 import ai.onnxruntime.OnnxTensor
 import ai.onnxruntime.OrtEnvironment
 import android.content.Context
@@ -159,7 +163,7 @@ import java.nio.*
 ${inputsComment(request)}
 fun run(context: Context) {
     val environment = OrtEnvironment.getEnvironment()
-    val bytes = context.assets.open(${quoted(file)}).readBytes()
+    val bytes = context.assets.open(${kotlin(file)}).readBytes()
     val session = environment.createSession(bytes)
     val inputs = mapOf(
 ${feeds.join('\n')}
@@ -201,14 +205,29 @@ ${swiftResult(signature.outputs[0], labels, 'try interpreter.output(at: 0).data'
 `;
 }
 
+/** Methods of LiteRT's TensorBuffer, and the arrays that they take. */
+const KOTLIN_ACCESS: Readonly<Record<string, readonly [string, string]>> = {
+  float32: ['Float', 'FloatArray'],
+  int32: ['Int', 'IntArray'],
+  int64: ['Long', 'LongArray'],
+  int8: ['Int8', 'ByteArray'],
+  uint8: ['Int8', 'ByteArray'],
+  bool: ['Boolean', 'BooleanArray'],
+};
+const KOTLIN_FLOAT = ['Float', 'FloatArray'] as const;
+
 function tfliteKotlin(request: SnippetRequest): string {
   const { signature, file, labels } = request;
-  const [input] = signature.inputs;
+  const inputs = signature.inputs.map((input, index) => {
+    const [method, array] = KOTLIN_ACCESS[input.dtype] ?? KOTLIN_FLOAT;
+    return `        inputs[${index}].write${method}(${array}(${count(input)}))\n`;
+  });
+  const [read] = KOTLIN_ACCESS[signature.outputs[0]?.dtype ?? 'float32'] ?? KOTLIN_FLOAT;
   const shown =
     labels === null
-      ? `        println(outputs[0].readFloat().take(10))`
-      : `        val scores = outputs[0].readFloat()
-        val labels = listOf(${labelList(labels)})
+      ? `        println(outputs[0].read${read}().take(10))`
+      : `        val scores = outputs[0].read${read}()
+        val labels = listOf(${labelList(labels, kotlin)})
         val best = scores.indices.maxByOrNull { scores[it] }!!
         println(labels[best] + " " + scores[best])`;
   return `// Package: com.google.ai.edge.litert:litert.
@@ -219,11 +238,10 @@ import com.google.ai.edge.litert.CompiledModel
 ${inputsComment(request)}
 fun run(context: Context) {
     val options = CompiledModel.Options(Accelerator.CPU)
-    CompiledModel.create(context.assets, ${quoted(file)}, options).use { model ->
+    CompiledModel.create(context.assets, ${kotlin(file)}, options).use { model ->
         val inputs = model.createInputBuffers()
         val outputs = model.createOutputBuffers()
-        inputs[0].writeFloat(${input === undefined ? 'FloatArray(0)' : floats('kotlin', input)})
-        model.run(inputs, outputs)
+${inputs.join('')}        model.run(inputs, outputs)
 ${shown}
     }
 }
@@ -239,12 +257,13 @@ function coremlSwift(request: SnippetRequest): string {
   const feeds = signature.inputs
     .map((input, index) => `${quoted(input.name)}: MLFeatureValue(multiArray: input${index})`)
     .join(', ');
+  const dictionary = feeds === '' ? ':' : feeds;
   const output = quoted(signature.outputs[0]?.name ?? '');
   const shown =
     labels === null
       ? `    print(result.featureValue(for: ${output})!.multiArrayValue!)`
       : `    let scores = result.featureValue(for: ${output})!.multiArrayValue!
-    let labels = [${labelList(labels)}]
+    let labels = [${labelList(labels, quoted)}]
     let best = (0..<scores.count).max { scores[$0].floatValue < scores[$1].floatValue }!
     print(labels[best], scores[best])`;
   return `import CoreML
@@ -255,7 +274,7 @@ func run() async throws {
     let package = Bundle.main.url(forResource: ${quoted(file)}, withExtension: nil)!
     let model = try MLModel(contentsOf: try await MLModel.compileModel(at: package))
 ${inputs.join('\n')}
-    let features = try MLDictionaryFeatureProvider(dictionary: [${feeds}])
+    let features = try MLDictionaryFeatureProvider(dictionary: [${dictionary}])
     let result = try await model.prediction(from: features)
 ${shown}
 }

@@ -12,7 +12,9 @@ export async function zipFolder(folder: string, path: string): Promise<void> {
   const zip = new yazl.ZipFile();
   for (const file of files.sort()) {
     zip.addFile(file, relative(folder, file).replaceAll('\\', '/'), {
-      mtime: new Date(Date.UTC(2000, 0, 1)),
+      // DOS times are local: the same clock reading in every time zone. The format's other stamp is not, and is left out.
+      mtime: new Date(2000, 0, 1),
+      forceDosTimestamp: true,
       mode: 0o100644,
     });
   }

@@ -1,0 +1,222 @@
+import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ORT_DEFAULTS, type OrtOptions, ort } from '../../../native-workers/artifacts/ort.ts';
+import type { TargetContext } from '../../../native-workers/artifacts/target.ts';
+import { writeOnnx } from '../../../native-workers/formats/onnx/write.ts';
+import { ortProducer, readOrtOperators } from '../../../native-workers/formats/ort/operators.ts';
+import { type Attribute, intAttribute } from '../../../native-workers/graph/attribute.ts';
+import { Graph } from '../../../native-workers/graph/graph.ts';
+import type { Model } from '../../../native-workers/graph/model.ts';
+import { Tensor } from '../../../native-workers/graph/tensor.ts';
+import { tensorType } from '../../../native-workers/graph/types.ts';
+import { openEngine } from '../../../native-workers/runtimes/onnxruntime.ts';
+import { openWasmEngine } from '../../../native-workers/runtimes/onnxruntime-web.ts';
+import { ModelBuilder, tinyClassifier } from '../../helpers/models.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
+
+const engine = await openEngine();
+
+async function write(model: Model, options: Partial<OrtOptions> = {}, companions: Model[] = [], name = 'model') {
+  const folder = temporaryFolder();
+  const scratch = join(folder, 'scratch');
+  const out = join(folder, 'out');
+  for (const path of [scratch, out]) await mkdir(path);
+  const save = async (each: Model, file: string): Promise<string> => {
+    await writeOnnx(each, join(folder, file));
+    return join(folder, file);
+  };
+  const context: TargetContext = {
+    engine,
+    source: await save(model, `${name}.onnx`),
+    scratch,
+    companions: await Promise.all(companions.map((each, index) => save(each, `other${index}.onnx`))),
+    prepared: () => Promise.reject(new Error('not needed')),
+    progress: async () => undefined,
+  };
+  const written = await ort.write(model, out, { ...ORT_DEFAULTS, ...options }, context);
+  const bytes = new Uint8Array(readFileSync(join(out, written.path)));
+  const text = (file: string): string => readFileSync(join(out, file), 'utf8');
+  return {
+    written,
+    bytes,
+    path: join(out, written.path),
+    plain: text('required_operators.config'),
+    types: text('required_operators_and_types.config'),
+  };
+}
+
+/** Wide enough for ONNX Runtime to choose its blocked layout where it may. */
+function convolution(): Model {
+  const build = new ModelBuilder();
+  const x = build.input('x', [1, 16, 8, 8]);
+  const one = build.op(
+    'Relu',
+    [build.op('Conv', [x, build.weight('w', [32, 16, 3, 3]), build.weight('b', [32])], 'c')],
+    'r',
+  );
+  return build.outputs(build.op('Conv', [one, build.weight('w2', [16, 32, 1, 1])], 'y')).model();
+}
+
+/** Relu or Sigmoid: operators that stand in subgraphs only. */
+function branches(): Model {
+  const build = new ModelBuilder('outer');
+  const condition = build.input('condition', [], 'bool');
+  const x = build.input('x', [4]);
+  const branch = (opType: string): Attribute => {
+    const graph = new Graph(opType);
+    const y = graph.createValue(`${opType}_out`, tensorType('float32', [4]));
+    graph.addNode({ opType, inputs: [x], outputs: [y] });
+    graph.outputs.push(y);
+    return { type: 'graph', value: graph };
+  };
+  const y = build.op('If', [condition], 'y', { then_branch: branch('Relu'), else_branch: branch('Sigmoid') });
+  return build.outputs(y).model();
+}
+
+describe('ort', () => {
+  it.each([
+    { style: 'fixed', platform: 'arm' },
+    { style: 'fixed', platform: 'amd64' },
+    { style: 'runtime', platform: 'arm' },
+    { style: 'runtime', platform: 'amd64' },
+  ] as const)('writes $style for $platform without a layout of this machine, for both runtimes', async (options) => {
+    const { written, bytes, path } = await write(convolution(), options);
+    const operators = readOrtOperators(bytes, path);
+    expect(operators.map(({ domain }) => domain)).not.toContain('com.microsoft.nchwc');
+    expect(operators.map(({ type }) => type)).toContain(options.style === 'fixed' ? 'FusedConv' : 'Conv');
+    expect(written.path).toBe(options.style === 'fixed' ? 'model.ort' : 'model.with_runtime_opt.ort');
+    const x = { dtype: 'float32', shape: [1, 16, 8, 8], data: new Float32Array(1024).fill(0.5) } as const;
+    const [native, web] = await Promise.all(
+      [engine, await openWasmEngine()].map(async (each) => (await each.open(bytes)).run({ x })),
+    );
+    const values = [...(native?.['y']?.data ?? [])].map(Number);
+    expect(values).toHaveLength(16 * 6 * 6);
+    expect(Math.max(...values.map((value, index) => Math.abs(value - Number(web?.['y']?.data[index]))))).toBeLessThan(
+      1e-5,
+    );
+  });
+
+  it('keeps what it did not bake as records, and lists the fused kernels all the same', async () => {
+    const { bytes, plain } = await write(convolution(), { style: 'runtime' });
+    expect(Buffer.from(bytes).includes('ConvActivationFusion')).toBe(true);
+    expect(plain).toContain('com.microsoft;1;FusedConv\n');
+    expect(plain).toContain('ai.onnx;11;Conv\n');
+    expect(Buffer.from((await write(convolution())).bytes).includes('ConvActivationFusion')).toBe(false);
+  });
+
+  it('lists exactly the operators of a small model, with their types', async () => {
+    const build = new ModelBuilder();
+    const ids = build.op('Cast', [build.input('x', [2])], 'ids', { to: intAttribute(7) });
+    const { plain, types } = await write(
+      build.outputs(build.op('Gather', [build.weight('table', [4, 3]), ids], 'y')).model(),
+    );
+    expect(plain.split('\n').slice(1)).toEqual(['ai.onnx;13;Cast,Gather', '']);
+    expect(types.split('\n').slice(1)).toEqual([
+      'ai.onnx;13;Cast{"inputs":{"0":["float"]},"outputs":{"0":["int64_t"]}},Gather{"inputs":{"0":["float"],"1":["int64_t"]}}',
+      '',
+    ]);
+  });
+
+  it('lists operators of subgraphs', async () => {
+    const { types } = await write(branches());
+    expect(types).toContain('Relu{"inputs":{"0":["float"]}}');
+    expect(types).toContain('Sigmoid{"inputs":{"0":["float"]}}');
+    expect(types).toMatch(/ai\.onnx;16;If\n/);
+  });
+
+  it('lists the operators of all models of the package', async () => {
+    const alone = await write(tinyClassifier());
+    const together = await write(tinyClassifier(), {}, [branches()]);
+    expect(alone.plain).not.toContain('Sigmoid');
+    expect(together.plain).toContain('Sigmoid');
+    expect(together.plain).toContain('Gemm');
+  });
+
+  it('names the operator that makes a value', async () => {
+    const { bytes, path } = await write(convolution());
+    expect(ortProducer(bytes, path, 'y')).toBe('Conv y_node');
+    expect(ortProducer(bytes, path, 'nothing')).toBeNull();
+    expect(await ort.operatorOf?.(path, 'r')).toMatch(/^FusedConv /);
+  });
+
+  it('asks for the newer of the format and the model', async () => {
+    const { written } = await write(tinyClassifier());
+    expect(written.requires).toEqual({ 'ONNX Runtime': '1.16' });
+    const build = new ModelBuilder();
+    const newer = build.outputs(build.op('Relu', [build.input('x', [2])], 'y')).model(21, 10);
+    expect((await write(newer)).written.loads).toEqual([
+      { where: 'ONNX Runtime', minimum: '1.18', why: 'opset 21' },
+      { where: 'ONNX Runtime Web', minimum: '1.18', why: 'opset 21' },
+    ]);
+  });
+
+  it('takes names with spaces and other letters', async () => {
+    expect((await write(tinyClassifier(), {}, [], 'mein Módell (2)')).written.path).toBe('mein_Modell_2_.ort');
+    expect((await write(tinyClassifier(), {}, [], '模型')).written.path).toBe('model.ort');
+  });
+
+  it('refuses a model whose weights no file of 2 GB holds, before it writes', async () => {
+    const build = new ModelBuilder();
+    const x = build.input('x', [1]);
+    const huge = build.graph.addInitializer(
+      'huge',
+      new Tensor({
+        dtype: 'float32',
+        shape: [1 << 29, 2],
+        data: {
+          byteLength: 2 ** 32,
+          read: () => {
+            throw new Error('never read');
+          },
+          chunks: (): never => {
+            throw new Error('never read');
+          },
+        },
+      }),
+    );
+    const model = build.outputs(build.op('Add', [x, huge], 'y')).model();
+    const context = {
+      engine,
+      source: 'huge.onnx',
+      scratch: '',
+      prepared: () => Promise.reject(new Error()),
+      progress: async () => undefined,
+    };
+    await expect(ort.write(model, temporaryFolder(), ORT_DEFAULTS, context)).rejects.toMatchObject({
+      code: 'artifact-too-large',
+    });
+  });
+});
+
+describe('readOrtOperators', () => {
+  it('refuses what is no ORT-format file, and damaged ones, with the file in the error', async () => {
+    const { bytes } = await write(tinyClassifier());
+    const read =
+      (changed: Uint8Array): (() => unknown) =>
+      () =>
+        readOrtOperators(changed, 'x.ort');
+    expect(read(new Uint8Array(0))).toThrowError(
+      expect.objectContaining({ code: expect.stringMatching(/file-(not-a-model|corrupt)/) }),
+    );
+    expect(read(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9))).toThrowError(
+      expect.objectContaining({ code: 'file-not-a-model' }),
+    );
+    let refused = 0;
+    for (let at = 0; at < bytes.length; at += 37) {
+      for (const value of [0xff, 0x7f]) {
+        const changed = bytes.slice();
+        changed[at] = value;
+        try {
+          readOrtOperators(changed, 'x.ort');
+        } catch (thrown) {
+          refused++;
+          expect(thrown).toMatchObject({ where: { file: 'x.ort' } });
+        }
+      }
+    }
+    expect(refused).toBeGreaterThan(0);
+    expect(read(bytes.slice(0, 200))).toThrowError(expect.objectContaining({ code: 'file-corrupt' }));
+  });
+});

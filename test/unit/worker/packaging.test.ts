@@ -1,0 +1,204 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { writeOnnx } from '../../../native-workers/formats/onnx/write.ts';
+import { HoneError } from '../../../native-workers/protocol/errors.ts';
+import { packageFactsSchema } from '../../../native-workers/protocol/facts.ts';
+import type { JobContext } from '../../../native-workers/worker/job.ts';
+import { makePackages, type PackagingRequest } from '../../../native-workers/worker/packaging.ts';
+import { ModelBuilder, tinyClassifier } from '../../helpers/models.ts';
+import { floats, longs, writeNpz } from '../../helpers/npz.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
+
+const quiet: JobContext = { progress: async () => undefined, log: () => undefined };
+
+async function classifier(name = 'my net.onnx', folder = temporaryFolder()): Promise<string> {
+  const path = join(folder, name);
+  await writeOnnx(tinyClassifier(), path);
+  return path;
+}
+
+async function pack(model: string, changes: Partial<PackagingRequest> = {}, context = quiet) {
+  const out = changes.out ?? join(temporaryFolder(), 'out');
+  const request = { model, targets: ['ort'], out, coverageOnly: false, zip: false, options: {}, seed: 0, ...changes };
+  return { out, facts: packageFactsSchema.parse(await makePackages(request, context)) };
+}
+
+const digest = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
+
+describe('makePackages', () => {
+  it('makes a whole package: artifact, card, code, checksums that hold', async () => {
+    const { out, facts } = await pack(await classifier());
+    const [artifact] = facts.artifacts;
+    expect(artifact).toMatchObject({
+      status: 'made',
+      path: join('ort', 'my_net.ort'),
+      verified: { status: 'passed', samples: 3 },
+    });
+    expect(artifact?.loads?.[0]).toMatchObject({ where: 'ONNX Runtime', minimum: '1.16' });
+    expect(artifact?.sha256).toBe(digest(join(out, artifact?.path ?? '')));
+    const sums = readFileSync(join(out, 'ort', 'SHA256SUMS'), 'utf8')
+      .trimEnd()
+      .split('\n');
+    const files = readdirSync(join(out, 'ort')).filter((file) => file !== 'SHA256SUMS');
+    expect(sums.map((line) => line.slice(66))).toEqual(files.sort());
+    for (const line of sums) expect(line.slice(0, 64)).toBe(digest(join(out, 'ort', line.slice(66))));
+    expect(facts.sizes.every(({ fits }) => fits)).toBe(true);
+    expect(readdirSync(out)).toEqual(['ort']);
+  });
+
+  it('takes licence, labels and preprocessing from beside the model, and labels of another number not', async () => {
+    const folder = temporaryFolder();
+    const model = await classifier('net.onnx', folder);
+    writeFileSync(join(folder, 'LICENSE.txt'), 'Do what you want.');
+    writeFileSync(join(folder, 'labels.txt'), 'a\nb\nc\nd\n');
+    writeFileSync(join(folder, 'preprocess.json'), '{"scale":0.5}');
+    const { out } = await pack(model);
+    const text = (file: string): string => readFileSync(join(out, 'ort', file), 'utf8');
+    expect(text('LICENSE.txt')).toBe('Do what you want.');
+    expect(text('labels.txt')).toBe('a\nb\nc\nd\n');
+    expect(JSON.parse(text('preprocess.json'))).toEqual({ scale: 0.5 });
+    expect(text('MODEL_CARD.md')).toContain('LICENSE.txt');
+    expect(text('Example.swift')).toContain('let labels = ["a", "b", "c", "d"]');
+    writeFileSync(join(folder, 'labels.txt'), 'a\nb\n');
+    const again = await pack(model, { out });
+    expect(existsSync(join(out, 'ort', 'labels.txt'))).toBe(false);
+    expect(again.facts.artifacts[0]?.notes.join()).toContain('names 2 classes');
+  });
+
+  it('measures the metric of labelled data through the artifact itself', async () => {
+    const path = join(temporaryFolder(), 'data.npz');
+    const values = Array.from({ length: 12 * 192 }, (_, index) => Math.sin(index * 0.37) * 2);
+    const labels = Array.from({ length: 12 }, (_, index) => index % 4);
+    await writeNpz(path, { image: floats([12, 3, 8, 8], values), labels: longs([12], labels) });
+    const { facts } = await pack(await classifier(), { data: path, samples: 12 });
+    const { verified } = facts.artifacts[0] ?? {};
+    expect(verified).toMatchObject({ status: 'passed', samples: 11 });
+    const [metric] = verified?.metrics ?? [];
+    expect(metric).toMatchObject({ samples: 12, better: 'higher' });
+    expect(metric?.after).toBe(metric?.before);
+  });
+
+  it('packs several models together, each in its folder, with one list of operators for all', async () => {
+    const build = new ModelBuilder();
+    const other = join(temporaryFolder(), 'My Net.onnx');
+    await writeOnnx(build.outputs(build.op('Sigmoid', [build.input('x', [2])], 'y')).model(), other);
+    const { out, facts } = await pack(await classifier(), {
+      with: [other, await classifier('My Net.onnx')],
+      zip: true,
+    });
+    expect(facts.artifacts.map(({ model, path }) => [model, path])).toEqual([
+      ['my net.onnx', join('ort', 'my_net.ort')],
+      ['My Net.onnx', join('ort', 'My_Net-model', 'My_Net.ort')],
+      ['My Net.onnx', join('ort', 'My_Net-model_2', 'My_Net.ort')],
+    ]);
+    for (const { path } of facts.artifacts) {
+      const list = readFileSync(join(out, path, '..', 'required_operators.config'), 'utf8');
+      expect(list).toContain('Gemm');
+      expect(list).toContain('Sigmoid');
+    }
+    expect(existsSync(join(out, 'ort.zip'))).toBe(true);
+  });
+
+  it('keeps what other targets made when one fails, with the reason', async () => {
+    const { out, facts } = await pack(await classifier(), {
+      targets: ['ort', 'tflite'],
+      options: { ort: { style: 'no' } },
+    });
+    expect(facts.artifacts.map(({ target, status }) => [target, status])).toEqual([
+      ['ort', 'failed'],
+      ['tflite', 'made'],
+    ]);
+    expect(facts.artifacts[0]?.error).toMatchObject({ code: 'invalid-options' });
+    expect(readdirSync(out)).toEqual(['tflite']);
+  });
+
+  it('replaces a package and nothing else', async () => {
+    const out = join(temporaryFolder(), 'out');
+    const model = await classifier();
+    await pack(model, { out });
+    writeFileSync(join(out, 'ort', 'old.txt'), 'old');
+    await pack(model, { out });
+    expect(existsSync(join(out, 'ort', 'old.txt'))).toBe(false);
+    const mine = join(temporaryFolder(), 'mine');
+    mkdirSync(join(mine, 'ort'), { recursive: true });
+    writeFileSync(join(mine, 'ort', 'thesis.txt'), 'mine');
+    await expect(pack(model, { out: mine })).rejects.toMatchObject({ code: 'invalid-options' });
+    expect(readdirSync(join(mine, 'ort'))).toEqual(['thesis.txt']);
+  });
+
+  it('leaves the old package whole when it is cancelled, and makes no later target', async () => {
+    const out = join(temporaryFolder(), 'out');
+    const model = await classifier();
+    await pack(model, { out });
+    const before = readdirSync(join(out, 'ort'));
+    const context: JobContext = {
+      ...quiet,
+      progress: async ({ detail }) => {
+        if (detail?.startsWith('checking') === true) throw new HoneError('cancelled', 'stop');
+      },
+    };
+    await expect(pack(model, { out, targets: ['ort', 'tflite'] }, context)).rejects.toMatchObject({
+      code: 'cancelled',
+    });
+    expect(readdirSync(out)).toEqual(['ort']);
+    expect(readdirSync(join(out, 'ort'))).toEqual(before);
+  });
+
+  it('makes the same zip of the same model at any time and place', async () => {
+    const model = await classifier();
+    const zone = process.env['TZ'];
+    const first = await pack(model, { zip: true });
+    process.env['TZ'] = 'Asia/Tokyo';
+    try {
+      const { zipFolder } = await import('../../../native-workers/worker/zip-folder.ts');
+      const copy = join(temporaryFolder(), 'copy');
+      mkdirSync(copy);
+      for (const file of readdirSync(join(first.out, 'ort')).reverse())
+        copyFileSync(join(first.out, 'ort', file), join(copy, file));
+      await zipFolder(copy, `${copy}.zip`);
+      expect(digest(`${copy}.zip`)).toBe(digest(join(first.out, 'ort.zip')));
+    } finally {
+      if (zone === undefined) delete process.env['TZ'];
+      else process.env['TZ'] = zone;
+    }
+  });
+
+  it('writes nothing for coverage alone', async () => {
+    const { out, facts } = await pack(await classifier(), { coverageOnly: true, targets: ['ort', 'tflite'] });
+    expect(facts.artifacts.map(({ status, path }) => [status, path])).toEqual([
+      ['made', ''],
+      ['made', ''],
+    ]);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it("says what does not fit, the user's own budget included", async () => {
+    const { facts } = await pack(await classifier(), { budget: 10 });
+    expect(facts.sizes.map(({ profile, fits }) => [profile, fits])).toEqual([
+      ['Phone app', true],
+      ['Board or kiosk', true],
+      ['your budget', false],
+    ]);
+  });
+
+  it('refuses unknown and repeated targets, models listed twice, and folders that cannot be', async () => {
+    const model = await classifier();
+    await expect(pack(model, { targets: ['onnx'] })).rejects.toMatchObject({ code: 'invalid-options' });
+    await expect(pack(model, { targets: ['ort', 'ort'] })).rejects.toThrow(/listed twice/);
+    await expect(pack(model, { with: [model] })).rejects.toThrow(/listed twice/);
+    await expect(pack(model, { out: join(model, 'inside') })).rejects.toThrow(/a file is in the way/);
+    await expect(pack(model, { out: model })).rejects.toThrow(/a file is in the way/);
+    await expect(pack(`${model}.gone`)).rejects.toMatchObject({ code: 'file-missing' });
+  });
+
+  it.skipIf(process.platform === 'win32' || process.getuid?.() === 0)('says when it may not write', async () => {
+    const locked = temporaryFolder();
+    chmodSync(locked, 0o500);
+    await expect(pack(await classifier(), { out: join(locked, 'out') })).rejects.toMatchObject({
+      code: 'no-permission',
+    });
+    chmodSync(locked, 0o700);
+  });
+});
