@@ -16,6 +16,11 @@ function digits(value: number): string {
   return value.toFixed(decimals).replace('-', MINUS);
 }
 
+/** Three significant digits, for numbers that tensors hold: `0.0229`, `−1.00`. */
+export function formatElement(value: number): string {
+  return digits(value);
+}
+
 export function formatMs(ms: number): string {
   return Math.abs(ms) >= 1000 ? `${digits(ms / 1000)} s` : `${digits(ms)} ms`;
 }

@@ -34,7 +34,7 @@ export function searchFront(marks: readonly SearchMark[], theme: ChartTheme): EC
   });
   const mixed = marks.filter(({ float, chosen }) => float !== null && !chosen);
   // Room for the marks at the edges.
-  const scale = { type: 'value' as const, scale: true, boundaryGap: ['6%', '6%'] as [string, string] };
+  const scale = { type: 'value' as const, scale: true, boundaryGap: ['0%', '6%'] as [string, string] };
   return {
     ...baseOption(theme),
     // The shapes tell what the colours tell.

@@ -1,6 +1,6 @@
 /** How the numbers of an activation are spread, and where its codes end: what stands outside of the lines is clipped. */
 import type { EChartsOption } from 'echarts';
-import { formatCount, formatPlain } from '../../native-workers/report/format.ts';
+import { formatCount, formatElement } from '../../native-workers/report/format.ts';
 import { axis, baseOption, type ChartTheme, GRID } from './theme.ts';
 
 export interface ValueHistogram {
@@ -26,7 +26,7 @@ export function valueHistogram({ counts, min, max, kept }: ValueHistogram, theme
       min: low,
       max: high,
       ...axis(theme, 'x', 'Value'),
-      axisLabel: { color: theme.textMuted, hideOverlap: true, formatter: (value: number) => formatPlain(value) },
+      axisLabel: { color: theme.textMuted, hideOverlap: true, formatter: (value: number) => formatElement(value) },
     },
     yAxis: {
       type: 'value',
@@ -46,7 +46,8 @@ export function valueHistogram({ counts, min, max, kept }: ValueHistogram, theme
           return {
             value: [from + width / 2, Math.log10(1 + count)],
             tooltip: {
-              formatter: () => `${formatPlain(from)} to ${formatPlain(from + width)}\n${formatCount(count)} elements`,
+              formatter: () =>
+                `${formatElement(from)} to ${formatElement(from + width)}\n${formatCount(count)} elements`,
             },
           };
         }),
@@ -57,11 +58,8 @@ export function valueHistogram({ counts, min, max, kept }: ValueHistogram, theme
                 symbol: 'none',
                 silent: true,
                 lineStyle: { color: theme.worse, width: 1.25, type: 'dashed' as const },
-                label: { color: theme.textMuted, fontSize: 11, position: 'end' as const },
-                data: [
-                  { xAxis: kept.min, label: { formatter: 'first code' } },
-                  { xAxis: kept.max, label: { formatter: 'last code' } },
-                ],
+                label: { show: false },
+                data: [{ xAxis: kept.min }, { xAxis: kept.max }],
               },
             }),
       },

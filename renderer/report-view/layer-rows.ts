@@ -14,14 +14,18 @@ export interface LayerRow {
 }
 
 export interface LayerRows {
-  /** `outputs`: change of the outputs with the layer alone quantized. `weights`: relative error of its weights. */
-  readonly measure: 'outputs' | 'weights';
+  /**
+   * `outputs`: change of the outputs with the layer alone quantized. `noise`: expected error of the layer's sums over their size
+   * (10^(-SQNR/20)). `weights`: relative error of its weights.
+   */
+  readonly measure: 'outputs' | 'noise' | 'weights';
   /** In the order of the graph where that is known. */
   readonly rows: readonly LayerRow[];
 }
 
 export function layerRows({ passes, graph, sensitivity }: QuantizationSection): LayerRows {
-  const measure = sensitivity.length > 0 ? 'outputs' : 'weights';
+  const hasNoise = passes.some(({ layers }) => layers.some(({ sqnrDb }) => sqnrDb !== null));
+  const measure = sensitivity.length > 0 ? 'outputs' : hasNoise ? 'noise' : 'weights';
   const facts = new Map(passes.flatMap(({ layers }) => layers.map((layer) => [layer.node, layer])));
   const harms = new Map(sensitivity.map((row) => [row.node, row]));
   const known = [...graph.map((link) => link), ...unlinked([...sensitivity, ...facts.values()], graph)];
@@ -34,13 +38,18 @@ export function layerRows({ passes, graph, sensitivity }: QuantizationSection): 
         node,
         operator,
         after,
-        harm: measure === 'outputs' ? (searched?.alone ?? null) : (quantized?.weightError ?? null),
+        harm: measure === 'outputs' ? (searched?.alone ?? null) : errorOf(quantized, measure),
         gainMs: searched?.gainMs ?? null,
         isFloat: searched?.float ?? quantized === null,
         facts: quantized,
       };
     }),
   };
+}
+
+function errorOf(layer: QuantizedLayer | null, measure: 'noise' | 'weights'): number | null {
+  if (layer === null || measure === 'weights') return layer?.weightError ?? null;
+  return layer.sqnrDb === null ? null : 10 ** (-layer.sqnrDb / 20);
 }
 
 /** Layers that stand in no graph, each once. */

@@ -1,6 +1,6 @@
 /** Layer by layer: the graph at the left, how much each layer harms beside it, and all that is known of the one that is chosen. */
 import { type KeyboardEvent, useCallback, useId, useRef, useState } from 'react';
-import { formatMs, formatPlain, formatShare, plural } from '../../native-workers/report/format.ts';
+import { formatElement, formatMs, formatShare, plural } from '../../native-workers/report/format.ts';
 import { visible } from '../../native-workers/report/text.ts';
 import { Chart } from '../charts/chart.tsx';
 import type { ChartTheme } from '../charts/theme.ts';
@@ -14,7 +14,13 @@ const MEASURES = {
     title: 'How much each layer changes the outputs',
     text: 'Bars: change of the outputs with that layer alone quantized.',
     fact: 'Change of the outputs, alone',
-    format: formatPlain,
+    format: formatElement,
+  },
+  noise: {
+    title: 'Expected error of each layer',
+    text: 'Bars: error of its sums over their size, from the rounding of input and weights. How much the answers suffer is measured by a search.',
+    fact: 'Expected error of its sums',
+    format: formatShare,
   },
   weights: {
     title: 'Error of the weights by layer',
@@ -58,7 +64,7 @@ export function LayerView({ measure, rows }: LayerRows) {
           aria-pressed={sort === 'harm'}
           onClick={() => setSort(sort === 'harm' ? 'graph' : 'harm')}
         >
-          {sort === 'harm' ? 'In the order of the graph' : 'Most harmful first'}
+          Most harmful first
         </button>
       </div>
       <div className="report-layers-body">
@@ -144,14 +150,16 @@ function factsOf(measure: LayerRows['measure'], { harm, gainMs, facts }: LayerRo
   const { fact, format } = MEASURES[measure];
   const input = facts?.input ?? null;
   const all: (Fact | null)[] = [
-    harm === null || measure === 'weights' ? null : { label: fact, value: format(harm) },
+    harm === null || measure !== 'outputs' ? null : { label: fact, value: format(harm) },
     gainMs === null ? null : { label: 'Time that INT8 saves', value: formatMs(gainMs) },
     facts === null || facts.value === null ? null : { label: 'Input', value: <Name text={facts.value} /> },
-    input === null ? null : { label: 'Its range', value: `${formatPlain(input.min)} to ${formatPlain(input.max)}` },
+    input === null ? null : { label: 'Its range', value: `${formatElement(input.min)} to ${formatElement(input.max)}` },
     facts === null || facts.kept === null
       ? null
-      : { label: 'Range of the codes', value: `${formatPlain(facts.kept.min)} to ${formatPlain(facts.kept.max)}` },
-    input === null ? null : { label: 'Step and zero point', value: `${formatPlain(input.scale)}, ${input.zeroPoint}` },
+      : { label: 'Range of the codes', value: `${formatElement(facts.kept.min)} to ${formatElement(facts.kept.max)}` },
+    input === null
+      ? null
+      : { label: 'Step and zero point', value: `${formatElement(input.scale)}, ${input.zeroPoint}` },
     facts?.method == null ? null : { label: 'Range chosen by', value: visible(facts.method) },
     facts?.clipped == null ? null : { label: 'Clipped', value: formatShare(facts.clipped) },
     facts?.weightError == null ? null : { label: 'Error of the weights', value: formatShare(facts.weightError) },
@@ -176,9 +184,12 @@ function InputHistogram({ counts, input, kept, clipped }: InputHistogramProps) {
   const words = clipped === null ? '' : ` ${formatShare(clipped)} of them are clipped.`;
   return (
     <figure>
-      <figcaption>Numbers of its input on the calibration data</figcaption>
+      <figcaption>
+        Numbers of its input on the calibration data
+        {kept === null ? '' : '; outside of the dashed lines they are clipped'}
+      </figcaption>
       <Chart
-        description={`Histogram in ${plural(counts.length, 'bin')} from ${formatPlain(min)} to ${formatPlain(max)}.${words}`}
+        description={`Histogram in ${plural(counts.length, 'bin')} from ${formatElement(min)} to ${formatElement(max)}.${words}`}
         height={190}
         option={option}
       />

@@ -221,6 +221,52 @@ describe('the recipe', () => {
   });
 });
 
+describe('packages', () => {
+  it('are chosen after a look at what each target can express', async () => {
+    made.answers.coverage = ({ targets: [target = ''] }) => {
+      if (target === 'coreml') throw new HoneError('invalid-options', 'There is no target coreml.');
+      const unsupported = target === 'ort' ? [] : ['p', 'q'].map((node) => ({ node, type: 'TopK', reason: 'none' }));
+      return {
+        artifacts: [
+          {
+            target,
+            status: unsupported.length === 0 ? 'made' : 'unsupported',
+            path: '',
+            bytes: 0,
+            sha256: '',
+            files: [],
+            requires: {},
+            verified: null,
+            coverage: { nodes: 140, supported: 140 - unsupported.length, unsupported },
+            notes: [],
+            ms: 1,
+          },
+        ],
+        sizes: [],
+      };
+    };
+    let asked: unknown;
+    made.answers['runs.start'] = (request) => {
+      asked = request.targets;
+      throw new HoneError('disk-full', 'The library needs more room than its disk has.');
+    };
+    await open();
+    await openModel();
+    await studio.choosePreset('Half precision');
+    await studio.button('Check coverage').click();
+    await studio.page.getByText('Covers all 140 nodes.').waitFor();
+    await studio.page.getByText('Cannot express 2 of 140 nodes.').waitFor();
+    await studio.page.getByText('TopK (2 nodes): none').waitFor();
+    await studio.page.getByText('There is no target coreml.').waitFor();
+    await studio.screenshot('screens-coverage');
+    await studio.page.getByRole('checkbox', { name: 'LiteRT (TensorFlow Lite)' }).click();
+    await studio.page.getByRole('checkbox', { name: 'ONNX Runtime Mobile' }).click();
+    await studio.button('Run').click();
+    await studio.page.getByRole('alert').getByText('The library needs more room than its disk has.').waitFor();
+    expect(asked).toEqual(['ort', 'tflite']);
+  });
+});
+
 describe('data', () => {
   it('is taken as a folder, with all its files in their folders', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'hone-data-'));

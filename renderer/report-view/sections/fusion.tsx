@@ -25,7 +25,7 @@ function Fusion({ data }: SectionProps<'fusion'>) {
           rows={data.expected.map(({ kernel, expected, found, missing }) => ({
             id: kernel,
             cells: [
-              <Name key="kernel" text={kernel} />,
+              <Name key="kernel" text={kernel.replace(/^:/, '')} />,
               formatCount(expected),
               formatCount(found),
               found >= expected ? (
@@ -47,7 +47,7 @@ function Fusion({ data }: SectionProps<'fusion'>) {
         .map(({ kernel, missing }) => (
           <Details
             key={kernel}
-            summary={`All ${plural(missing.length, 'node')} that did not fuse to ${visible(kernel)}`}
+            summary={`All ${plural(missing.length, 'node')} that did not fuse to ${visible(kernel.replace(/^:/, ''))}`}
           >
             <ul className="report-names">
               {missing.map((node) => (

@@ -2,8 +2,8 @@ import { useCallback } from 'react';
 import {
   formatBytes,
   formatCount,
+  formatElement,
   formatMs,
-  formatPlain,
   formatShare,
   plural,
 } from '../../../native-workers/report/format.ts';
@@ -63,8 +63,8 @@ function LayerTable({ caption, layers }: LayerTableProps) {
         cells: [
           <Name key="node" text={node} />,
           operator,
-          input === null ? 'while running, or float' : `${formatPlain(input.min)} to ${formatPlain(input.max)}`,
-          input === null ? '' : formatPlain(input.scale),
+          input === null ? 'while running, or float' : `${formatElement(input.min)} to ${formatElement(input.max)}`,
+          input === null ? '' : formatElement(input.scale),
           input === null ? '' : input.zeroPoint,
           method ?? '',
           clipped === null ? '' : formatShare(clipped),
@@ -136,7 +136,7 @@ function Sensitivity({ rows }: { readonly rows: QuantizationSection['sensitivity
           cells: [
             <Name key="node" text={node} />,
             operator,
-            formatPlain(alone),
+            formatElement(alone),
             gainMs === null ? 'not measured' : formatMs(gainMs),
             float ? 'float' : '8 bits',
           ],

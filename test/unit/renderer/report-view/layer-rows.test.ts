@@ -51,4 +51,12 @@ describe('layerRows', () => {
       ['a', 0.01, false, 0],
     ]);
   });
+
+  it('prefers the expected error of the sums to that of the weights', () => {
+    const layers = [{ ...layer('a', 0.01), sqnrDb: 20 }, layer('b', 0.02)];
+    const passes = [{ pass: 'quantize-static', title: 'Static', layers }];
+    const { measure, rows } = layerRows({ ...SECTION, passes, sensitivity: [], graph: [] });
+    expect(measure).toBe('noise');
+    expect(rows.map(({ harm }) => harm)).toEqual([0.1, null]);
+  });
 });

@@ -125,6 +125,7 @@ describe('the form from what is known', () => {
       crop: 'no',
       threads: '1, 2',
       maxMb: '2',
+      targets: ['ort', 'coreml'],
     };
     const { request } = read(filled);
     expect(read(requestFields({ ...request })).request).toEqual(request);
