@@ -2,7 +2,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { openDataset } from '../../native-workers/datasets/open-dataset.ts';
+import { signatureOf } from '../../native-workers/datasets/signature.ts';
+import { writeOnnx } from '../../native-workers/formats/onnx/write.ts';
 import { openModel } from '../../native-workers/formats/registry.ts';
+import type { Model } from '../../native-workers/graph/model.ts';
+import type { Feeds } from '../../native-workers/lib/engine.ts';
+import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
+import { applyRecipe } from '../../native-workers/worker/apply-recipe.ts';
+import { modelOpener, typesOf } from '../../native-workers/worker/engine-models.ts';
 import { conformanceFolder } from '../helpers/conformance.ts';
 import { hasShared, SHARED } from '../helpers/shared.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
@@ -44,6 +52,64 @@ describe.skipIf(!hasShared)('models', () => {
     MINUTES,
   );
 });
+
+describe.skipIf(!hasShared)('INT8 by Hone, with ranges from real pictures', () => {
+  it.each(['glyphs-resnet', 'glyphs-mobilenetv2'])(
+    '%s is within a step of ONNX Runtime',
+    async (name) => {
+      const folder = temporaryFolder();
+      const source = join(SHARED, 'models', name, 'model.onnx');
+      const data = join(SHARED, 'models', 'data', 'glyphs');
+      const path = join(folder, 'int8.onnx');
+      const model = await int8Model(source, join(data, 'calib.npz'), folder);
+      await writeOnnx(model, path);
+      const pictures = await openDataset(join(data, 'test_first256.npz'), signatureOf(model), { model: source });
+      const feeds: Feeds[] = [];
+      for await (const batch of pictures.batches(16, { limit: 64 })) feeds.push(batch.feeds);
+      const { verified, path: file } = await runTflite(await openModel(path), folder, {}, 1, feeds);
+      expect(verified).toMatchObject({ status: 'passed', top1Agreement: 1, errors: [] });
+      expect(verified.steps?.withinOne ?? 0).toBeGreaterThanOrEqual(0.99);
+      expect(verified.steps?.max ?? 99).toBeLessThanOrEqual(3);
+      // The scores alone are dequantized: nothing between is, only to be quantized again.
+      expect(operatorCounts(readFileSync(file))['DEQUANTIZE']).toBe(1);
+    },
+    MINUTES,
+  );
+});
+
+async function int8Model(source: string, calibration: string, scratch: string): Promise<Model> {
+  const engine = await openEngine();
+  const model = await openModel(source);
+  const data = await openDataset(calibration, signatureOf(model), { model: source });
+  const steps = [
+    { pass: 'clean' },
+    { pass: 'equalize-channels' },
+    { pass: 'quantize-static', options: { target: 'tflite' } },
+  ];
+  const applied = await applyRecipe(
+    model,
+    { schema: 1, name: 'int8', steps },
+    {
+      engine,
+      open: modelOpener(engine, scratch),
+      types: typesOf(engine, scratch),
+      calibration: {
+        samples: 64,
+        random: false,
+        async *batches(): AsyncIterable<Feeds> {
+          for await (const batch of data.batches(16, { limit: 64 })) yield batch.feeds;
+        },
+      },
+      trial: null,
+      seed: 1,
+      scratch,
+      progress: async () => undefined,
+      log: () => undefined,
+    },
+  );
+  expect(applied.rows.map(({ status }) => status)).toEqual(['changed', 'changed', 'changed']);
+  return applied.model;
+}
 
 describe.skipIf(!hasShared)('light networks', () => {
   const folder = hasShared ? join(conformanceFolder(), '..', 'light') : '';
