@@ -53,7 +53,7 @@ export async function packageKnowledge(request: KnowledgeRequest): Promise<Knowl
       ...(request.preprocess === undefined ? {} : { preprocess: request.preprocess }),
     });
     try {
-      for await (const batch of runnableBatches(data, signature, { limit: USER_INPUTS, seed }))
+      for await (const batch of runnableBatches(data, signature, { batchSize: 1, limit: USER_INPUTS, seed }))
         inputs.push(batch.feeds);
       labels = data.classes;
       preprocess = data.preprocess ?? preprocess;

@@ -8,10 +8,17 @@ import { basename, join } from 'node:path';
 import { artifactName, freeName } from '../artifacts/file-name.ts';
 import { loadsOf } from '../artifacts/loads.ts';
 import { findTarget } from '../artifacts/registry.ts';
-import type { ArtifactTarget, Coverage, PreparedModel, TargetContext, WrittenArtifact } from '../artifacts/target.ts';
+import type {
+  ArtifactSignature,
+  ArtifactTarget,
+  Coverage,
+  PreparedModel,
+  TargetContext,
+  WrittenArtifact,
+} from '../artifacts/target.ts';
 import { openModel } from '../formats/registry.ts';
 import type { Model } from '../graph/model.ts';
-import type { Engine } from '../lib/engine.ts';
+import type { Engine, Feeds } from '../lib/engine.ts';
 import { hashFiles } from '../lib/hash-file.ts';
 import { completeOptions } from '../passes/options.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
@@ -215,6 +222,7 @@ async function checked(
 ): Promise<Verification> {
   const { knowledge, model, data } = packaged;
   const path = join(folder, written.path);
+  const inputs = knowledge.inputs.filter((feeds) => fits(feeds, written.signature));
   const reference = await engine.open(packaged.onnx, { threads: 1, ...target.referenceOptions?.(options) });
   const tolerance = written.tolerance ?? target.tolerance;
   let verified = await verifyArtifact({
@@ -222,7 +230,7 @@ async function checked(
     path,
     signature: written.signature,
     reference,
-    inputs: knowledge.inputs,
+    inputs,
     progress: (done, total, what) => context.progress({ phase: target.title, done, total, detail: what }),
   }).finally(() => reference.release());
   if (verified.status !== 'passed')
@@ -243,7 +251,7 @@ async function checked(
         options,
         model,
         context: targetContext,
-        inputs: knowledge.inputs,
+        inputs,
       });
       return diverges === null ? {} : { diverges };
     });
@@ -269,6 +277,14 @@ async function checked(
     });
   }
   return verified;
+}
+
+/** Whether an artifact whose sizes were fixed takes these inputs: of texts of any length it takes those of one. */
+function fits(feeds: Feeds, { inputs }: ArtifactSignature): boolean {
+  return inputs.every(({ source, shape }) => {
+    const given = feeds[source]?.shape;
+    return given === undefined || shape.every((dim, axis) => typeof dim !== 'number' || dim === given[axis]);
+  });
 }
 
 /** The row of a package, and the files beside its artifact. */
