@@ -12,7 +12,7 @@ import type { Value } from '../../graph/value.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import type { TflGraph, TflTensor, TflValue } from './ir.ts';
 import { assignLayout } from './layout.ts';
-import { internalType, Lowering, Refusal, type StaticType } from './lower/lowering.ts';
+import { internalType, Lowering, Refusal, type StaticType, type WeightPrecision } from './lower/lowering.ts';
 import { findLowering } from './lower/registry.ts';
 import { isDequantize, planQuantization, storedTypeOf } from './plan-quantization.ts';
 import { simplify } from './simplify.ts';
@@ -23,9 +23,6 @@ export interface Refused {
   readonly type: string;
   readonly reason: string;
 }
-
-/** How constant weights are stored; those that the source has in integers stay so. */
-export type WeightPrecision = 'float32' | 'float16' | 'dynamic';
 
 export interface Conversion {
   /** null when something was refused. */
@@ -41,7 +38,7 @@ export function convert(
   precision: WeightPrecision = 'float32',
 ): Conversion {
   const { graph } = model;
-  const lowering = new Lowering(typeOf, planQuantization(graph), model.opset);
+  const lowering = new Lowering(typeOf, planQuantization(graph), model.opset, precision);
   const refused: Refused[] = [];
   const refuse = (node: string, type: string, thrown: unknown): void => {
     if (!(thrown instanceof Refusal)) throw thrown;

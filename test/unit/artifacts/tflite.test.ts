@@ -137,6 +137,40 @@ async function quantized(model: Model, folder: string): Promise<Model> {
   return applied.model;
 }
 
+describe('weights of 4 bits in blocks', () => {
+  const blocks = (): Model => {
+    const build = new ModelBuilder('blocks');
+    const x = build.input('x', [3, 64]);
+    const codes = tensorFromNumbers(
+      'uint8',
+      Array.from({ length: 16 * 2 * 16 }, (_, at) => (at * 37 + 11) % 256),
+      [16, 2, 16],
+    );
+    const scales = tensorFromNumbers(
+      'float32',
+      Array.from({ length: 32 }, (_, at) => 0.01 + at / 1024),
+      [32],
+    );
+    const inputs = [x, build.graph.addInitializer('codes', codes), build.graph.addInitializer('scales', scales)];
+    const y = build.op('MatMulNBits', inputs, 'y', { K: 64, N: 16, bits: 4, block_size: 32 }, 'com.microsoft');
+    const model = build.outputs(y).model();
+    model.opsets.set('com.microsoft', 1);
+    return model;
+  };
+
+  it(
+    'stay in 4 bits with dynamic weights, and are real numbers otherwise',
+    async () => {
+      const float = await runTflite(blocks(), temporaryFolder());
+      expect(float.verified).toMatchObject({ status: 'passed', errors: [] });
+      const dynamic = await runTflite(blocks(), temporaryFolder(), { precision: 'dynamic' });
+      expect(dynamic.verified).toMatchObject({ status: 'passed', errors: [] });
+      expect(statSync(float.path).size - statSync(dynamic.path).size).toBeGreaterThan(64 * 16 * 3);
+    },
+    MINUTES,
+  );
+});
+
 describe('what TFLite cannot express', () => {
   const coverageOf = async (model: Model) => {
     const context = await tfliteContext(model, temporaryFolder());

@@ -17,6 +17,9 @@ import type { QuantizationPlan } from '../plan-quantization.ts';
 import type { BuiltinOperator } from '../schema.ts';
 import { DTYPE_CODES } from '../schema.ts';
 
+/** How constant weights are stored; those that the source has in integers stay so. */
+export type WeightPrecision = 'float32' | 'float16' | 'dynamic';
+
 /** Why a node cannot be expressed, in words for the coverage report. */
 export class Refusal extends Error {}
 
@@ -57,6 +60,7 @@ export class Lowering {
   readonly operators: TflOperator[] = [];
   readonly plan: QuantizationPlan;
   readonly opset: number;
+  readonly precision: WeightPrecision;
   readonly #typeOf: (value: Value) => StaticType | null;
   readonly #tensors = new Map<Value, TflTensor>();
   /** The quantized form of values: what DequantizeLinear reads. */
@@ -67,10 +71,16 @@ export class Lowering {
   readonly taken: Set<TflTensor> = new Set();
   #node: Node | null = null;
 
-  constructor(typeOf: (value: Value) => StaticType | null, plan: QuantizationPlan, opset: number) {
+  constructor(
+    typeOf: (value: Value) => StaticType | null,
+    plan: QuantizationPlan,
+    opset: number,
+    precision: WeightPrecision,
+  ) {
     this.#typeOf = typeOf;
     this.plan = plan;
     this.opset = opset;
+    this.precision = precision;
   }
 
   /** Whether the node that is being lowered works on quantized tensors. */

@@ -4,6 +4,7 @@ import { ACTIVATION_LOWERINGS } from './activation.ts';
 import { ATTENTION_LOWERINGS } from './attention.ts';
 import { CONVOLUTION_LOWERINGS } from './convolution.ts';
 import { ELEMENTWISE_LOWERINGS } from './elementwise.ts';
+import { FOUR_BIT_LOWERINGS } from './four-bit.ts';
 import type { Lowering } from './lowering.ts';
 import { MATMUL_LOWERINGS } from './matmul.ts';
 import { NORMALIZATION_LOWERINGS } from './normalization.ts';
@@ -22,6 +23,7 @@ const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
     ...ATTENTION_LOWERINGS,
     ...CONVOLUTION_LOWERINGS,
     ...ELEMENTWISE_LOWERINGS,
+    ...FOUR_BIT_LOWERINGS,
     ...MATMUL_LOWERINGS,
     ...NORMALIZATION_LOWERINGS,
     ...POOLING_LOWERINGS,
