@@ -8,8 +8,11 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeOnnx } from '../formats/onnx/write.ts';
 import { type OrtOperator, ortProducer, readOrtOperators } from '../formats/ort/operators.ts';
 import { operatorsConfig } from '../formats/ort/operators-config.ts';
+import { openModel } from '../formats/registry.ts';
+import { cloneModel } from '../graph/clone.ts';
 import type { Model } from '../graph/model.ts';
 import type { ValueInfo } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
@@ -56,14 +59,17 @@ export const ort: ArtifactTarget<OrtOptions> = {
     const name = artifactName(context.source);
     const main = options.style === 'fixed' ? `${name}.ort` : `${name}.with_runtime_opt.ort`;
     refuseTooLarge(model);
-    const signature = await save(context.source, join(folder, main), options, context);
+    const source = await withoutDefaults(context.source, model, join(context.scratch, `${name}.plain.onnx`));
+    const signature = await save(source, join(folder, main), options, context);
     const { size } = await stat(join(folder, main));
     if (size > MOST_BYTES) throw tooLarge(size);
-    const operators = await operatorsOf(context.source, join(folder, main), options, context);
-    for (const [index, source] of (context.companions ?? []).entries()) {
+    const operators = await operatorsOf(source, join(folder, main), options, context);
+    for (const [index, each] of (context.companions ?? []).entries()) {
+      const companion = await openModel(each);
+      const plain = await withoutDefaults(each, companion, join(context.scratch, `companion-${index}.onnx`));
       const path = join(context.scratch, `companion-${index}.ort`);
-      await save(source, path, options, context);
-      operators.push(...(await operatorsOf(source, path, options, context)));
+      await save(plain, path, options, context);
+      operators.push(...(await operatorsOf(plain, path, options, context)));
     }
     await writeFile(join(folder, 'required_operators.config'), operatorsConfig(operators, false));
     await writeFile(join(folder, 'required_operators_and_types.config'), operatorsConfig(operators, true));
@@ -87,6 +93,21 @@ export const ort: ArtifactTarget<OrtOptions> = {
     return ortProducer(await readFile(path), path, name);
   },
 };
+
+/**
+ * Old models list their weights as inputs with defaults. ONNX Runtime folds some of these away and keeps the inputs, which the
+ * saved file then demands; and it folds nothing that an input may replace. Such a model is written again to `path` without.
+ */
+async function withoutDefaults(source: string, model: Model, path: string): Promise<string> {
+  if (!model.graph.inputs.some((input) => input.isConstant)) return source;
+  const { model: copy } = cloneModel(model);
+  const { inputs } = copy.graph;
+  inputs.splice(0, inputs.length, ...inputs.filter((input) => !input.isConstant));
+  // Since version 4 of the file format an initializer need not be an input.
+  copy.irVersion = Math.max(copy.irVersion, 4);
+  await writeOnnx(copy, path);
+  return path;
+}
 
 /** Weights alone that do not fit are known before the engine tries. */
 function refuseTooLarge(model: Model): void {

@@ -10,6 +10,7 @@ import { type Attribute, intAttribute } from '../../../native-workers/graph/attr
 import { Graph } from '../../../native-workers/graph/graph.ts';
 import type { Model } from '../../../native-workers/graph/model.ts';
 import { Tensor } from '../../../native-workers/graph/tensor.ts';
+import { tensorFromNumbers } from '../../../native-workers/graph/tensor-values.ts';
 import { tensorType } from '../../../native-workers/graph/types.ts';
 import { openEngine } from '../../../native-workers/runtimes/onnxruntime.ts';
 import { openWasmEngine } from '../../../native-workers/runtimes/onnxruntime-web.ts';
@@ -132,6 +133,21 @@ describe('ort', () => {
     expect(alone.plain).not.toContain('Sigmoid');
     expect(together.plain).toContain('Sigmoid');
     expect(together.plain).toContain('Gemm');
+  });
+
+  it('asks for no input that the model has a default for', async () => {
+    const build = new ModelBuilder();
+    const shape = build.graph.addInitializer('shape', tensorFromNumbers('int64', [2, 3], [2]));
+    build.graph.inputs.push(shape);
+    const y = build.op(
+      'Add',
+      [build.input('x', [2, 3]), build.op('Reshape', [build.weight('w', [6]), shape], 'r')],
+      'y',
+    );
+    const { bytes, written } = await write(build.outputs(y).model(11, 3));
+    expect(written.signature.inputs.map(({ name }) => name)).toEqual(['x']);
+    const x = { dtype: 'float32', shape: [2, 3], data: new Float32Array(6) } as const;
+    expect((await (await engine.open(bytes)).run({ x }))['y']?.shape).toEqual([2, 3]);
   });
 
   it('names the operator that makes a value', async () => {
