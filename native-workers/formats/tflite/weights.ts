@@ -7,7 +7,8 @@ import type { Node } from '../../graph/node.ts';
 import { tensorFromNumbers, toNumbers } from '../../graph/tensor-values.ts';
 import { permutedTensor } from './constants.ts';
 import type { TflTensor } from './ir.ts';
-import { type Lowering, Refusal } from './lower/lowering.ts';
+import type { Lowering } from './lower/lowering.ts';
+import { Refusal } from './lower/terms.ts';
 
 /** A weight in ONNX's order, to be brought into TFLite's. */
 export class Weights {

@@ -3,9 +3,10 @@ import type { Node } from '../../../graph/node.ts';
 import type { TflTensor } from '../ir.ts';
 import type { BuiltinOperator } from '../schema.ts';
 import { erf } from './elementwise.ts';
-import { type Lowering, positive, Refusal } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
 import { requantized } from './pooling.ts';
 import type { Lower } from './registry.ts';
+import { positive, Refusal } from './terms.ts';
 
 type Make = (lowering: Lowering, x: TflTensor, node: Node) => TflTensor;
 

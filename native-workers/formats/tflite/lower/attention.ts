@@ -1,9 +1,10 @@
 /** Attention as matrix products and a softmax. Source: the function body of ONNX's Attention, opset 23. */
 import type { Node } from '../../../graph/node.ts';
 import type { TflTensor } from '../ir.ts';
-import { type Lowering, Refusal } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
 import type { Lower } from './registry.ts';
 import { broadcastTo } from './shape.ts';
+import { Refusal } from './terms.ts';
 
 export const ATTENTION_LOWERINGS: Readonly<Record<string, Lower>> = {
   Attention: attention,

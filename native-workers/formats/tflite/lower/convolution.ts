@@ -8,8 +8,9 @@ import type { Tensor } from '../../../graph/tensor.ts';
 import { lateTensor, permutedTensor } from '../constants.ts';
 import type { Options, TflTensor } from '../ir.ts';
 import { biasTensor, type Weights, weightsOf } from '../weights.ts';
-import { type Lowering, Refusal } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
 import type { Lower } from './registry.ts';
+import { Refusal } from './terms.ts';
 import {
   asTwoDimensional,
   fromImage,

@@ -3,9 +3,10 @@ import { DTYPES, type DType, isFloat } from '../../../graph/dtype.ts';
 import type { Node } from '../../../graph/node.ts';
 import type { TflTensor } from '../ir.ts';
 import type { BuiltinOperator } from '../schema.ts';
-import { broadcast, internalType, type Lowering, Refusal } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
 import { requantized } from './pooling.ts';
 import type { Lower } from './registry.ts';
+import { broadcast, internalType, Refusal } from './terms.ts';
 
 const LN_2 = Math.LN2;
 

@@ -9,8 +9,9 @@ import type { Tensor } from '../../../graph/tensor.ts';
 import { tensorFromNumbers, toNumbers } from '../../../graph/tensor-values.ts';
 import { lateTensor } from '../constants.ts';
 import type { TflTensor } from '../ir.ts';
-import { type Lowering, Refusal } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
 import type { Lower } from './registry.ts';
+import { Refusal } from './terms.ts';
 
 export const FOUR_BIT_LOWERINGS: Readonly<Record<string, Lower>> = { 'com.microsoft:MatMulNBits': matmulNBits };
 

@@ -16,45 +16,7 @@ import type { Options, Quantization, TflOperator, TflTensor } from '../ir.ts';
 import type { QuantizationPlan } from '../plan-quantization.ts';
 import type { BuiltinOperator } from '../schema.ts';
 import { DTYPE_CODES } from '../schema.ts';
-
-/** How constant weights are stored; those that the source has in integers stay so. */
-export type WeightPrecision = 'float32' | 'float16' | 'dynamic';
-
-/** Why a node cannot be expressed, in words for the coverage report. */
-export class Refusal extends Error {}
-
-/** What is known of a value: its dtype and its shape in numbers. */
-export interface StaticType {
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-}
-
-export const ACTIVATIONS = { NONE: 0, RELU: 1, RELU_N1_TO_1: 2, RELU6: 3 } as const;
-
-/** The type that a value of an ONNX type has in the TFLite graph. */
-export function internalType(dtype: DType): DType {
-  if (isFloat(dtype)) return 'float32';
-  switch (dtype) {
-    case 'bool':
-    case 'int32':
-    case 'int64':
-      return dtype;
-    case 'int8':
-    case 'uint8':
-    case 'int16':
-    case 'uint16':
-    case 'int4':
-    case 'uint4':
-    case 'int2':
-    case 'uint2':
-      return 'int32';
-    case 'uint32':
-    case 'uint64':
-      return 'int64';
-    default:
-      throw new Refusal(`TFLite has no operators on ${dtype} values`);
-  }
-}
+import { broadcast, internalType, Refusal, type StaticType, type WeightPrecision } from './terms.ts';
 
 export class Lowering {
   readonly operators: TflOperator[] = [];
@@ -389,21 +351,4 @@ export class Lowering {
     if (high < Number.POSITIVE_INFINITY) y = this.binary('MINIMUM', y, high);
     return y;
   }
-}
-
-/** The shape of two shapes broadcast together as in ONNX and NumPy. */
-export function broadcast(a: readonly number[], b: readonly number[]): number[] {
-  const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, index) => {
-    const left = a[a.length - rank + index] ?? 1;
-    const right = b[b.length - rank + index] ?? 1;
-    if (left !== right && left !== 1 && right !== 1)
-      throw new Refusal(`the shapes [${a.join(', ')}] and [${b.join(', ')}] do not broadcast`);
-    return left === 1 ? right : left;
-  });
-}
-
-/** An axis counted from the front. */
-export function positive(axis: number, rank: number): number {
-  return axis < 0 ? axis + rank : axis;
 }

@@ -2,8 +2,9 @@
 import type { Node } from '../../../graph/node.ts';
 import type { TflTensor } from '../ir.ts';
 import { biasTensor, scaledConstant, weightsOf } from '../weights.ts';
-import { type Lowering, Refusal } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
 import type { Lower } from './registry.ts';
+import { Refusal } from './terms.ts';
 
 export const MATMUL_LOWERINGS: Readonly<Record<string, Lower>> = {
   Gemm: gemm,

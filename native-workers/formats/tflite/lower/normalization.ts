@@ -2,8 +2,9 @@
 import type { Node } from '../../../graph/node.ts';
 import type { Value } from '../../../graph/value.ts';
 import type { TflTensor } from '../ir.ts';
-import { type Lowering, positive, Refusal } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
 import type { Lower } from './registry.ts';
+import { positive, Refusal } from './terms.ts';
 import { channelsFirst, channelsLast } from './window.ts';
 
 export const NORMALIZATION_LOWERINGS: Readonly<Record<string, Lower>> = {

@@ -1,8 +1,9 @@
 /** Pools: MAX_POOL_2D and AVERAGE_POOL_2D with channels last; global pools are means and maxima over space. */
 import type { Node } from '../../../graph/node.ts';
 import type { TflTensor } from '../ir.ts';
-import { type Lowering, Refusal } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
 import type { Lower } from './registry.ts';
+import { Refusal } from './terms.ts';
 import {
   asTwoDimensional,
   fromImage,

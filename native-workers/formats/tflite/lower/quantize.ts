@@ -8,9 +8,10 @@ import type { Value } from '../../../graph/value.ts';
 import { lateTensor } from '../constants.ts';
 import type { TflTensor } from '../ir.ts';
 import { type StoredType, storedTypeOf } from '../plan-quantization.ts';
-import { type Lowering, positive, Refusal } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
 import { requantized } from './pooling.ts';
 import type { Lower } from './registry.ts';
+import { positive, Refusal } from './terms.ts';
 
 export const QUANTIZE_LOWERINGS: Readonly<Record<string, Lower>> = {
   QuantizeLinear: quantizeLinear,

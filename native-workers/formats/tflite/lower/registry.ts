@@ -5,6 +5,7 @@ import { ATTENTION_LOWERINGS } from './attention.ts';
 import { CONVOLUTION_LOWERINGS } from './convolution.ts';
 import { ELEMENTWISE_LOWERINGS } from './elementwise.ts';
 import { FOUR_BIT_LOWERINGS } from './four-bit.ts';
+import { INDEXING_LOWERINGS } from './indexing.ts';
 import type { Lowering } from './lowering.ts';
 import { MATMUL_LOWERINGS } from './matmul.ts';
 import { NORMALIZATION_LOWERINGS } from './normalization.ts';
@@ -24,6 +25,7 @@ const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
     ...CONVOLUTION_LOWERINGS,
     ...ELEMENTWISE_LOWERINGS,
     ...FOUR_BIT_LOWERINGS,
+    ...INDEXING_LOWERINGS,
     ...MATMUL_LOWERINGS,
     ...NORMALIZATION_LOWERINGS,
     ...POOLING_LOWERINGS,

@@ -5,9 +5,10 @@
  */
 import type { Node } from '../../../graph/node.ts';
 import type { TflTensor } from '../ir.ts';
-import { type Lowering, positive, Refusal } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
 import { requantized } from './pooling.ts';
 import type { Lower } from './registry.ts';
+import { positive, Refusal } from './terms.ts';
 import { channelsFirst, channelsLast } from './window.ts';
 
 export const RESIZE_LOWERINGS: Readonly<Record<string, Lower>> = { Resize: resize, Upsample: resize };

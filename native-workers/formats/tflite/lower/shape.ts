@@ -1,12 +1,13 @@
-/** Operators that move elements without computing: shapes, slices, joins, padding, gathering, resizing, blocks. */
+/** Operators that move elements without computing: shapes, slices, joins, padding, blocks. */
 import { byteLength, elementCount } from '../../../graph/dtype.ts';
 import type { Node } from '../../../graph/node.ts';
 import { scalarTensor, tensorFromNumbers, toNumbers } from '../../../graph/tensor-values.ts';
 import { lateTensor } from '../constants.ts';
 import type { TflTensor } from '../ir.ts';
-import { internalType, type Lowering, positive, Refusal } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
 import { requantized } from './pooling.ts';
 import type { Lower } from './registry.ts';
+import { internalType, positive, Refusal } from './terms.ts';
 import { channelsFirst, channelsLast } from './window.ts';
 
 export const SHAPE_LOWERINGS: Readonly<Record<string, Lower>> = {
@@ -21,13 +22,8 @@ export const SHAPE_LOWERINGS: Readonly<Record<string, Lower>> = {
   Pad: pad,
   Expand: expand,
   Tile: tile,
-  Gather: gather,
-  GatherND: gatherNd,
-  GatherElements: gatherElements,
-  ScatterND: scatterNd,
   DepthToSpace: depthToSpace,
   SpaceToDepth: spaceToDepth,
-  OneHot: oneHot,
   Trilu: trilu,
   Constant: constant,
   ConstantOfShape: constantOfShape,
@@ -216,102 +212,6 @@ function tile(node: Node, lowering: Lowering): void {
   lowering.result(node, lowering.emit('TILE', [x, lowering.int32(repeats)], lowering.resultType(node)));
 }
 
-/** Negative indices count from the end in ONNX; TFLite has none. */
-export function fromFront(
-  lowering: Lowering,
-  indices: TflTensor,
-  constant: readonly number[] | null,
-  size: number,
-): TflTensor {
-  if (constant !== null) {
-    const places = constant.map((index) => positive(index, size));
-    if (places.some((place) => place < 0 || place >= size)) throw new Refusal('an index outside of the data');
-    return lowering.constant('int32', places, indices.shape);
-  }
-  const isNegative = lowering.binary('LESS', indices, 0, 'bool');
-  return lowering.select(isNegative, lowering.add(indices, size), indices);
-}
-
-function gather(node: Node, lowering: Lowering): void {
-  const x = lowering.read(node, 0);
-  const axis = positive(node.int('axis', 0), x.shape.length);
-  const value = lowering.input(node, 1);
-  const indices = fromFront(lowering, lowering.tensor(value), lowering.numbers(value), x.shape[axis] ?? 1);
-  lowering.result(node, requantized(lowering, lowering.gather(x, indices, axis), lowering.resultType(node)));
-}
-
-function gatherNd(node: Node, lowering: Lowering): void {
-  if (node.int('batch_dims', 0) !== 0) throw new Refusal('batch dimensions of GatherND');
-  const x = lowering.read(node, 0);
-  const value = lowering.input(node, 1);
-  const indices = coordinates(lowering, lowering.tensor(value), lowering.numbers(value), x.shape);
-  lowering.result(node, lowering.emit('GATHER_ND', [x, indices], lowering.resultType(node)));
-}
-
-/** Tuples of indices, with each counted from the front. */
-function coordinates(
-  lowering: Lowering,
-  indices: TflTensor,
-  constant: readonly number[] | null,
-  shape: readonly number[],
-): TflTensor {
-  const width = indices.shape.at(-1) ?? 1;
-  if (constant !== null) {
-    const places = constant.map((index, at) => positive(index, shape[at % width] ?? 1));
-    return lowering.constant('int32', places, indices.shape);
-  }
-  const sizes = lowering.constant(indices.dtype, shape.slice(0, width), [width]);
-  const isNegative = lowering.binary('LESS', indices, 0, 'bool');
-  const moved = lowering.select(isNegative, lowering.add(indices, sizes), indices);
-  return lowering.cast(moved, 'int32');
-}
-
-/** Each element's own index along the axis, with the places along the others, as coordinates for GATHER_ND. */
-function gatherElements(node: Node, lowering: Lowering): void {
-  const x = lowering.read(node, 0);
-  const value = lowering.input(node, 1);
-  const axis = positive(node.int('axis', 0), x.shape.length);
-  const indices = lowering.cast(
-    fromFront(lowering, lowering.tensor(value), lowering.numbers(value), x.shape[axis] ?? 1),
-    'int32',
-  );
-  const { shape } = indices;
-  const count = shape.reduce((all, dim) => all * dim, 1);
-  const parts = shape.map((_, each) => {
-    if (each === axis) return lowering.reshape(indices, [count, 1]);
-    const inner = shape.slice(each + 1).reduce((all, dim) => all * dim, 1);
-    const places = Array.from({ length: count }, (__, at) => Math.floor(at / inner) % (shape[each] ?? 1));
-    return lowering.constant('int32', places, [count, 1]);
-  });
-  const tuples = lowering.concat(parts, 1);
-  const flat = lowering.emit('GATHER_ND', [x, tuples], { shape: [count], dtype: x.dtype });
-  lowering.result(node, lowering.reshape(flat, shape));
-}
-
-/**
- * Replaces places: SCATTER_ND writes the updates, and marks where it wrote, into zeros. Places that are written more than once
- * would be added up there, so the indices must be constants without repetition.
- */
-function scatterNd(node: Node, lowering: Lowering): void {
-  if (node.string('reduction', 'none') !== 'none') throw new Refusal('a scatter that combines');
-  const x = lowering.read(node, 0);
-  const value = lowering.input(node, 1);
-  const numbers = lowering.numbers(value);
-  const indices = coordinates(lowering, lowering.tensor(value), numbers, x.shape);
-  const updates = lowering.read(node, 2);
-  if (x.dtype === 'bool') throw new Refusal('a scatter of truth values');
-  const shape = lowering.int32([...x.shape]);
-  const output = { shape: x.shape, dtype: x.dtype };
-  const written = lowering.emit('SCATTER_ND', [indices, updates, shape], output);
-  const ones = lowering.constant(
-    'float32',
-    new Float32Array(updates.shape.reduce((all, dim) => all * dim, 1)).fill(1),
-    updates.shape,
-  );
-  const marks = lowering.emit('SCATTER_ND', [indices, ones, shape], { shape: x.shape, dtype: 'float32' });
-  lowering.result(node, lowering.select(lowering.binary('GREATER', marks, 0, 'bool'), written, x));
-}
-
 /** TFLite's DEPTH_TO_SPACE is ONNX's DCR; CRD is a reshape, a transpose and a reshape. */
 function depthToSpace(node: Node, lowering: Lowering): void {
   const x = lowering.read(node, 0);
@@ -344,20 +244,6 @@ function spaceToDepth(node: Node, lowering: Lowering): void {
   const output = { shape, dtype: x.dtype, quantization: x.quantization };
   const y = lowering.emit('SPACE_TO_DEPTH', [last], output, { block_size: block });
   lowering.result(node, lowering.transpose(y, channelsFirst(4)));
-}
-
-function oneHot(node: Node, lowering: Lowering): void {
-  const indices = lowering.cast(lowering.read(node, 0), 'int32');
-  const depth = Math.trunc(lowering.fixed(lowering.input(node, 1), 'the depth')[0] ?? 1);
-  const values = lowering.read(node, 2);
-  const off = lowering.reshape(lowering.slice(values, [0], [1]), []);
-  const on = lowering.reshape(lowering.slice(values, [1], [1]), []);
-  const { shape } = lowering.resultType(node);
-  const axis = positive(node.int('axis', -1), shape.length);
-  const isNegative = lowering.binary('LESS', indices, 0, 'bool');
-  const places = lowering.select(isNegative, lowering.add(indices, depth), indices);
-  const inputs = [places, lowering.scalar(depth, 'int32'), on, off];
-  lowering.result(node, lowering.emit('ONE_HOT', inputs, { shape, dtype: values.dtype }, { axis }));
 }
 
 function trilu(node: Node, lowering: Lowering): void {

@@ -4,7 +4,8 @@
  */
 import type { Node } from '../../../graph/node.ts';
 import type { TflTensor } from '../ir.ts';
-import { type Lowering, Refusal } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
+import { Refusal } from './terms.ts';
 
 export interface Window {
   readonly kernel: readonly number[];
