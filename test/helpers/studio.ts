@@ -44,7 +44,8 @@ export class StudioPage {
     this.page = page;
     this.pid = pid;
     this.#close = close;
-    page.setDefaultTimeout(20_000);
+    // A machine of two cores may be busy with a job: a wait that ends too soon says nothing about the studio.
+    page.setDefaultTimeout(60_000);
     page.on('pageerror', (error) => this.troubles.push({ kind: 'page-error', text: error.message }));
     page.on('console', (message) => {
       if (message.type() !== 'error') return;
