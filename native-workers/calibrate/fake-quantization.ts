@@ -13,6 +13,7 @@ import type { Value } from '../graph/value.ts';
 import type { Feeds, HostTensor, Session } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
 import type { OpenModel } from './observe.ts';
+import { quantizationDomain } from './quantization-domain.ts';
 import type { QuantizationParameters, QuantizedType } from './quantization-parameters.ts';
 
 /** What can be switched, in terms of the float model. */
@@ -59,7 +60,7 @@ export class FakeQuantization {
   static async open(model: Model, plan: FakeQuantizationPlan, open: OpenModel): Promise<FakeQuantization> {
     const clone = cloneModel(model);
     const { graph } = clone.model;
-    const domain = quantizeDomain(clone.model, plan.type);
+    const domain = quantizationDomain(clone.model, plan.type);
     const sources = [...new Set(plan.values.map(({ source }) => source))];
     const controls = sources.map((_, index) => ({
       scale: graph.addInput(`${PREFIX}.scale.${index}`, tensorType('float32', [])),
@@ -127,12 +128,6 @@ export class FakeQuantization {
   release(): Promise<void> {
     return this.#session.release();
   }
-}
-
-function quantizeDomain(model: Model, type: QuantizedType): string {
-  if (model.opset >= (type.endsWith('16') ? 21 : 13)) return '';
-  if (!model.opsets.has('com.microsoft')) model.opsets.set('com.microsoft', 1);
-  return 'com.microsoft';
 }
 
 function add(graph: Graph, opType: string, inputs: readonly Value[], domain = ''): Value {

@@ -2,9 +2,11 @@
  * NumPy arrays (`.npy`) as streams of rows along the first axis. Format: numpy/lib/format.py, versions 1 to 3: magic, version,
  * little-endian header length, a Python dictionary literal of fixed form, then the elements. Pickled objects are never read.
  */
+
 import type { Readable } from 'node:stream';
 import type { DType } from '../graph/dtype.ts';
 import { elementCount } from '../graph/dtype.ts';
+import type { NumericArray } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
 
 export interface NpyHeader {
@@ -21,18 +23,7 @@ export interface NpyHeader {
 }
 
 /** Values of one row: numbers of the array's own type (float16 as bits), or strings. */
-export type NpyValues =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array
-  | readonly string[];
+export type NpyValues = NumericArray | readonly string[];
 
 const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
 const MOST_HEADER_BYTES = 65536;

@@ -1,10 +1,11 @@
 /** Turns a placement with its calibration into the quantized graph. */
+import { quantizationDomain } from '../../calibrate/quantization-domain.ts';
 import type { QuantizationParameters } from '../../calibrate/quantization-parameters.ts';
 import type { Model } from '../../graph/model.ts';
 import type { Node } from '../../graph/node.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ExpectedKernel, PassNote } from '../pass.ts';
-import { insertActivationPair, quantizationDomain } from './insert.ts';
+import { insertActivationPair } from './insert.ts';
 import { type LayerFacts, type LayerOptions, quantizeLayer } from './layer.ts';
 import type { ComputePlan, Placement } from './placement.ts';
 import { type Calibration, readersOf } from './ranges.ts';

@@ -3,23 +3,11 @@ import type { QuantizationParameters, QuantizedType } from '../../calibrate/quan
 import { intAttribute } from '../../graph/attribute.ts';
 import type { DType } from '../../graph/dtype.ts';
 import type { Graph } from '../../graph/graph.ts';
-import type { Model } from '../../graph/model.ts';
 import type { Node } from '../../graph/node.ts';
 import { Tensor } from '../../graph/tensor.ts';
 import { MemoryData } from '../../graph/tensor-data.ts';
 import { tensorType } from '../../graph/types.ts';
 import type { Value } from '../../graph/value.ts';
-
-/**
- * The domain of Q/DQ nodes: ONNX's own has an axis from opset 13 on and 16 bits from 21 on; ONNX Runtime's own operators of
- * the same names serve older models, and it fuses them alike.
- */
-export function quantizationDomain(model: Model, type: QuantizedType): string {
-  const needed = type.endsWith('16') ? 21 : 13;
-  if (model.opset >= needed) return '';
-  if (!model.opsets.has('com.microsoft')) model.opsets.set('com.microsoft', 1);
-  return 'com.microsoft';
-}
 
 /** Puts Q and DQ behind `value` for the given readers; returns the quantized value. A graph output keeps its name. */
 export function insertActivationPair(

@@ -1,4 +1,5 @@
 /** One layer becomes INT8: its weight, and its bias at the scale that the integer kernel adds it at. */
+import { quantizationDomain } from '../../calibrate/quantization-domain.ts';
 import type { QuantizationParameters } from '../../calibrate/quantization-parameters.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { Model } from '../../graph/model.ts';
@@ -7,7 +8,7 @@ import type { Value } from '../../graph/value.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import { type ActivationFacts, activationFacts } from './activation-facts.ts';
 import { meanOutputShift } from './bias-correction.ts';
-import { insertConstant, quantizationDomain } from './insert.ts';
+import { insertConstant } from './insert.ts';
 import type { ComputePlan } from './placement.ts';
 import type { Calibration } from './ranges.ts';
 import type { QuantizationTarget } from './targets.ts';
