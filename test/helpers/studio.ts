@@ -90,6 +90,17 @@ export class StudioPage {
 
   /** Drops a model and waits until it was looked at. */
   async openModel(path: string): Promise<void> {
+    // Chromium loses a made-up drop now and then when the machine is busy; a person would drop the file again.
+    for (let attempt = 1; attempt < 4; attempt++) {
+      await this.drop([path]);
+      const seen = await this.heading('Summary')
+        .waitFor({ timeout: 12_000 })
+        .then(() => true)
+        .catch(() => false);
+      if (seen) return;
+      await this.page.reload();
+      await this.link('Library').waitFor();
+    }
     await this.drop([path]);
     await this.heading('Summary').waitFor();
   }
