@@ -5,7 +5,8 @@ import type { BoxesLabel } from '../lib/batch.ts';
 import { HoneError } from '../protocol/errors.ts';
 import { schemaText } from '../protocol/schema-text.ts';
 import type { FileTree, TreeFile } from './file-tree.ts';
-import { type ImageLabels, MOST_LABEL_BYTES, placeBoxes } from './image-labels.ts';
+import { type ImageLabels, MOST_LABEL_BYTES } from './image-labels.ts';
+import type { Placement } from './image-pixels.ts';
 
 const cocoSchema = z.object({
   images: z.array(
@@ -86,4 +87,16 @@ export async function readCoco(
       placeBoxes(boxes.get(byName.get(basename(path))?.id ?? -1) ?? [], placement),
     groupOf: () => null,
   };
+}
+
+/** Boxes given as shares of the stored picture, as shares of what the model sees; what is cropped away is cut off. */
+function placeBoxes(boxes: BoxesLabel['boxes'], placement: Placement): BoxesLabel {
+  const clamp = (share: number): number => Math.min(1, Math.max(0, share));
+  const x = (share: number): number => clamp(share * placement.scaleX + placement.offsetX);
+  const y = (share: number): number => clamp(share * placement.scaleY + placement.offsetY);
+  const placed = boxes.map(({ class: label, box: [x1, y1, x2, y2] }) => ({
+    class: label,
+    box: [x(x1), y(y1), x(x2), y(y2)] as const,
+  }));
+  return { kind: 'boxes', boxes: placed.filter(({ box }) => box[2] > box[0] && box[3] > box[1]) };
 }

@@ -7,9 +7,10 @@ import { mapAhead } from './concurrent.ts';
 import type { DatasetNote, SampleRow, SampleSource } from './dataset.ts';
 import type { FileTree, TreeFile } from './file-tree.ts';
 import { folderClasses } from './folder-classes.ts';
-import { type ImageLabels, readImageLabels } from './image-labels.ts';
+import type { ImageLabels } from './image-labels.ts';
 import { decodeImage, imageSize, pixelsToTensor } from './image-pixels.ts';
 import { type ImageSpec, preprocessOf, resolveImageSpec } from './image-spec.ts';
+import { readImageLabels } from './read-image-labels.ts';
 import { classCountOf, type ModelSignature } from './signature.ts';
 
 export const IMAGE_FILES = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp|ppm|pgm)$/i;
