@@ -7,7 +7,6 @@
  */
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { writeOnnx } from '../formats/onnx/write.ts';
 import { type OrtOperator, ortProducer, readOrtOperators } from '../formats/ort/operators.ts';
 import { operatorsConfig } from '../formats/ort/operators-config.ts';
@@ -19,32 +18,14 @@ import { HoneError } from '../protocol/errors.ts';
 import type { LoadRow } from '../protocol/facts.ts';
 import { artifactName } from './file-name.ts';
 import { compareVersions, ORT_FORMAT_MINIMUM, onnxRuntimeMinimum } from './onnxruntime-versions.ts';
+import { ORT, type OrtOptions } from './ort-options.ts';
 import type { ArtifactTarget, SignatureValue, TargetContext } from './target.ts';
-
-export interface OrtOptions {
-  /** `fixed`: fully optimised, for CPUs. `runtime`: optimised when loaded, for NNAPI and Core ML. */
-  readonly style: 'fixed' | 'runtime';
-  /** Processor the quantized operators are laid out for. */
-  readonly platform: 'arm' | 'amd64';
-}
-
-export const ORT_DEFAULTS: OrtOptions = { style: 'fixed', platform: 'arm' };
-
-const schema = z.strictObject({
-  style: z
-    .enum(['fixed', 'runtime'])
-    .describe('fixed: fully optimised, for CPUs; runtime: optimised when loaded, for NNAPI and Core ML.'),
-  platform: z.enum(['arm', 'amd64']).describe('Processor that quantized operators are laid out for.'),
-});
 
 /** A FlatBuffer cannot be larger. */
 const MOST_BYTES = 2 ** 31 - 1;
 
 export const ort: ArtifactTarget<OrtOptions> = {
-  id: 'ort',
-  title: 'ONNX Runtime Mobile',
-  defaults: ORT_DEFAULTS,
-  schema,
+  ...ORT,
   tolerance: { float: 1e-4, steps: 3 },
   runtimeModule: 'runtimes/ort-artifact.ts',
   otherRuntimes: ['runtimes/onnxruntime-web-artifact.ts'],

@@ -1,6 +1,6 @@
 /**
- * What a target is: a format for devices, with what it can express, how it is written and the runtime that proves it. One file
- * a target in this folder; a new one is that file, its test and a line in `registry.ts`.
+ * What a target is: a format for devices, with what it can express, how it is written and the runtime that proves it. A target
+ * is a file here, with its options in a file of their own; a new one is these, its test and lines in `targets.ts` and `registry.ts`.
  */
 import type { z } from 'zod';
 import type { DType } from '../graph/dtype.ts';
@@ -8,6 +8,7 @@ import type { Model } from '../graph/model.ts';
 import type { Value } from '../graph/value.ts';
 import type { Engine, Feeds, SessionOptions } from '../lib/engine.ts';
 import type { LoadRow, unsupportedNodeSchema } from '../protocol/facts.ts';
+import type { TargetFacts } from './target-facts.ts';
 
 export interface Coverage {
   readonly nodes: number;
@@ -82,12 +83,7 @@ export interface TargetRuntime {
   open(path: string, signature: ArtifactSignature, log: (line: string) => void): Promise<ArtifactSession>;
 }
 
-export interface ArtifactTarget<Options extends object = object> {
-  /** On the command line: `ort`, `tflite`, `coreml`. */
-  readonly id: string;
-  readonly title: string;
-  readonly defaults: Options;
-  readonly schema: z.ZodType<Options>;
+export interface ArtifactTarget<Options extends object = object> extends TargetFacts<Options> {
   /** What of the model the format can express, before anything is written. */
   coverage(model: Model, options: Options, context: TargetContext): Coverage | Promise<Coverage>;
   /** Writes into `folder`, which exists and is empty. Throws `operator-unsupported` naming the first node that cannot be. */

@@ -3,28 +3,13 @@
  * last where that saves transposes. No custom and no Flex operators are written: they would need a runtime that has them.
  */
 import { basename, join } from 'node:path';
-import { z } from 'zod';
 import { type Conversion, convert, refusalError } from '../formats/tflite/convert.ts';
 import { makersOf, type TflGraph, type TflTensor, type TflValue } from '../formats/tflite/ir.ts';
 import { openBatch } from '../formats/tflite/open-batch.ts';
 import { writeTflite } from '../formats/tflite/write.ts';
 import type { Model } from '../graph/model.ts';
 import type { ArtifactTarget, PreparedModel, SignatureValue, TargetContext } from './target.ts';
-
-export interface TfliteOptions {
-  /** `float32`: as the model is. `float16`: weights in half the bytes. `dynamic`: weights in 8 bits, activations at run time. */
-  readonly precision: 'float32' | 'float16' | 'dynamic';
-}
-
-export const TFLITE_DEFAULTS: TfliteOptions = { precision: 'float32' };
-
-const schema = z.strictObject({
-  precision: z
-    .enum(['float32', 'float16', 'dynamic'])
-    .describe(
-      'float32: weights as they are; float16: half the bytes; dynamic: 8 bits, activations quantized at run time.',
-    ),
-});
+import { TFLITE, type TfliteOptions } from './tflite-options.ts';
 
 /**
  * Of the largest output, where weights lose digits: 11 bits of float16, and 8 bits with activations quantized at run time, add up
@@ -33,10 +18,7 @@ const schema = z.strictObject({
 const TOLERANCES: Readonly<Partial<Record<TfliteOptions['precision'], number>>> = { float16: 5e-3, dynamic: 0.1 };
 
 export const tflite: ArtifactTarget<TfliteOptions> = {
-  id: 'tflite',
-  title: 'TensorFlow Lite',
-  defaults: TFLITE_DEFAULTS,
-  schema,
+  ...TFLITE,
   tolerance: { float: 1e-4, steps: 3 },
   runtimeModule: 'runtimes/litert-artifact.ts',
 

@@ -1,25 +1,10 @@
 /** Packages on a terminal: what was made, how it did on its runtime, where it will load, and what did not fit. */
-import { HoneError } from '../protocol/errors.ts';
 import type { Artifact, PackageFacts } from '../protocol/facts.ts';
 import { formatBytes } from '../report/format.ts';
 import { plain, table } from './text.ts';
 
 /** The nodes that are named one by one; the rest is a count by operator. */
 const MOST_NODES = 20;
-
-/** As `artifacts/registry.ts` has them, which loads the writers; a test keeps the two alike. */
-export const TARGET_NAMES = ['ort', 'tflite', 'coreml'] as const;
-
-/** Throws `invalid-options` for a name that is no target or stands twice: before a run, not at its end. */
-export function checkTargets(names: readonly string[]): readonly string[] {
-  const known: readonly string[] = TARGET_NAMES;
-  for (const [index, name] of names.entries()) {
-    if (!known.includes(name))
-      throw new HoneError('invalid-options', `There is no target ${name}; the targets: ${known.join(', ')}.`);
-    if (names.indexOf(name) !== index) throw new HoneError('invalid-options', `The target ${name} is listed twice.`);
-  }
-  return names;
-}
 
 /** False when an artifact was not made, failed its check, or does not fit the user's own budget. */
 export function packSucceeded({ artifacts, sizes }: PackageFacts): boolean {

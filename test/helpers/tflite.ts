@@ -1,7 +1,8 @@
 /** Models through the TFLite target: prepared, written, and run on LiteRT in its own process against ONNX Runtime. */
 import { join } from 'node:path';
 import type { TargetContext, WrittenArtifact } from '../../native-workers/artifacts/target.ts';
-import { TFLITE_DEFAULTS, type TfliteOptions, tflite } from '../../native-workers/artifacts/tflite.ts';
+import { tflite } from '../../native-workers/artifacts/tflite.ts';
+import { TFLITE_DEFAULTS, type TfliteOptions } from '../../native-workers/artifacts/tflite-options.ts';
 import { runnableBatches } from '../../native-workers/datasets/batching.ts';
 import { seededInputs } from '../../native-workers/datasets/seeded-inputs.ts';
 import { signatureOf } from '../../native-workers/datasets/signature.ts';

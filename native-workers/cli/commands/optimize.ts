@@ -1,6 +1,7 @@
 /** `hone optimize MODEL`: a recipe, then evaluate, benchmark, report. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { checkTargets } from '../../artifacts/targets.ts';
 import type { Workspace } from '../../host/workspace.ts';
 import type { InspectFacts } from '../../protocol/facts.ts';
 import type { RunRequest } from '../../protocol/request.ts';
@@ -19,7 +20,6 @@ import {
 import { dryRun } from '../dry-run.ts';
 import { followRun, withWorkspace } from '../follow-run.ts';
 import { existing, readPreprocess } from '../inputs.ts';
-import { checkTargets } from '../pack-text.ts';
 import { chooseRecipe, type RecipeFlags } from '../recipes.ts';
 
 interface Flags extends RecipeFlags, BenchmarkFlags {

@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { COREML_DEFAULTS, type CoremlOptions, coreml } from '../../../native-workers/artifacts/coreml.ts';
+import { coreml } from '../../../native-workers/artifacts/coreml.ts';
+import { COREML_DEFAULTS, type CoremlOptions } from '../../../native-workers/artifacts/coreml-options.ts';
 import type { Coverage, TargetContext, WrittenArtifact } from '../../../native-workers/artifacts/target.ts';
 import { seededInputs } from '../../../native-workers/datasets/seeded-inputs.ts';
 import { signatureOf } from '../../../native-workers/datasets/signature.ts';

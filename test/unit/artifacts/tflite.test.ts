@@ -1,7 +1,8 @@
 /** TFLite artifacts: tiny graphs of each kind on LiteRT itself, and what cannot be converted. */
 import { readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { TFLITE_DEFAULTS, tflite } from '../../../native-workers/artifacts/tflite.ts';
+import { tflite } from '../../../native-workers/artifacts/tflite.ts';
+import { TFLITE_DEFAULTS } from '../../../native-workers/artifacts/tflite-options.ts';
 import { stringAttribute } from '../../../native-workers/graph/attribute.ts';
 import type { Model } from '../../../native-workers/graph/model.ts';
 import { tensorFromInt64, tensorFromNumbers } from '../../../native-workers/graph/tensor-values.ts';

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TARGETS } from '../../../native-workers/artifacts/registry.ts';
-import { checkTargets, packSucceeded, packText, TARGET_NAMES } from '../../../native-workers/cli/pack-text.ts';
+import { packSucceeded, packText } from '../../../native-workers/cli/pack-text.ts';
 import type { Artifact, Verification } from '../../../native-workers/protocol/facts.ts';
 
 const verified: Verification = {
@@ -78,17 +77,5 @@ describe('packText', () => {
       expect(text).toContain(part);
     expect(text).toContain('top-1 0.9000 -> 0.5000 on 20 samples');
     expect(text).toMatch(/tflite is larger than .*Phone app/);
-  });
-});
-
-describe('checkTargets', () => {
-  it('knows every target of the registry', () => {
-    for (const { id } of TARGETS) expect(TARGET_NAMES).toContain(id);
-    expect(checkTargets(['ort', 'tflite'])).toEqual(['ort', 'tflite']);
-  });
-
-  it('refuses what is none, and the same twice', () => {
-    expect(() => checkTargets(['onnx'])).toThrowError(expect.objectContaining({ code: 'invalid-options' }));
-    expect(() => checkTargets(['ort', 'ort'])).toThrowError(/listed twice/);
   });
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ORT_DEFAULTS, ort } from '../../../native-workers/artifacts/ort.ts';
+import { ort } from '../../../native-workers/artifacts/ort.ts';
+import { ORT_DEFAULTS } from '../../../native-workers/artifacts/ort-options.ts';
 import type { ArtifactTarget } from '../../../native-workers/artifacts/target.ts';
 import { writeOnnx } from '../../../native-workers/formats/onnx/write.ts';
 import { cloneModel } from '../../../native-workers/graph/clone.ts';

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { COREML_DEFAULTS, coreml } from '../../../../native-workers/artifacts/coreml.ts';
+import { coreml } from '../../../../native-workers/artifacts/coreml.ts';
+import { COREML_DEFAULTS } from '../../../../native-workers/artifacts/coreml-options.ts';
 import { ExternalFiles } from '../../../../native-workers/formats/onnx/external-data.ts';
 import { readOnnx } from '../../../../native-workers/formats/onnx/read.ts';
 import { readTensor } from '../../../../native-workers/formats/onnx/read-tensor.ts';

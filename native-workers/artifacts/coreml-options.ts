@@ -1,0 +1,57 @@
+/** What can be chosen of a Core ML package. */
+import { z } from 'zod';
+import type { ConvertOptions } from '../formats/coreml/convert.ts';
+import type { TARGETS } from '../formats/coreml/schema.ts';
+import type { TargetFacts } from './target-facts.ts';
+
+export interface CoremlOptions {
+  /** The oldest system that shall load it. */
+  readonly target: keyof typeof TARGETS;
+  readonly precision: 'float16' | 'float32';
+  readonly weights: ConvertOptions['weights'];
+  /** Of the first dimension of the inputs, where the model leaves it open; 0 keeps it open. */
+  readonly batch: number;
+  /** The most of any dimension that stays open. */
+  readonly largest: number;
+  /** The first input as a picture whose pixels are 0 to 255. */
+  readonly image: 'none' | 'rgb' | 'bgr' | 'gray';
+  readonly imageScale: number;
+  /** Of each channel; added after the scale. */
+  readonly imageBias: readonly number[];
+  /** Class names of the first output; none makes no classifier. */
+  readonly labels: readonly string[];
+}
+
+export const COREML_DEFAULTS: CoremlOptions = {
+  target: 'iOS16',
+  precision: 'float16',
+  weights: 'none',
+  batch: 1,
+  largest: 512,
+  image: 'none',
+  imageScale: 1,
+  imageBias: [],
+  labels: [],
+};
+
+const schema = z.strictObject({
+  target: z.enum(['iOS15', 'iOS16', 'iOS17', 'iOS18', 'iOS26']).describe('The oldest system that shall load it.'),
+  precision: z.enum(['float16', 'float32']).describe('float16 also runs on the Neural Engine; float32 does not.'),
+  weights: z
+    .enum(['none', 'int8', 'int4', 'palette4', 'palette6', 'palette8'])
+    .describe('How large weights are stored: int8 and palettes need iOS 16, int4 in blocks iOS 18.'),
+  batch: z.number().int().min(0).max(4096).describe('Batch size where the model leaves it open; 0 keeps it open.'),
+  largest: z.number().int().min(1).max(65536).describe('The most of a dimension that stays open.'),
+  image: z.enum(['none', 'rgb', 'bgr', 'gray']).describe('The first input as a picture instead of an array.'),
+  imageScale: z.number().describe('Pixels, 0 to 255, are multiplied by this.'),
+  imageBias: z.array(z.number()).max(4).describe('Added to each channel after the scale.'),
+  labels: z.array(z.string()).describe('Class names of the first output.'),
+});
+
+export const COREML: TargetFacts<CoremlOptions> = {
+  id: 'coreml',
+  title: 'Core ML',
+  summary: 'An .mlpackage for iOS 15, macOS 12 and newer.',
+  defaults: COREML_DEFAULTS,
+  schema,
+};
