@@ -2,8 +2,9 @@
  * How each operator class works when its tensors have their channels last: which operators can, and what changes in their
  * operands. An operator that is not here keeps the order of ONNX.
  */
+
+import { permutedTensor } from '../../graph/late-tensor.ts';
 import { tensorFromBytes, toNumbers } from '../../graph/tensor-values.ts';
-import { permutedTensor } from './constants.ts';
 import type { TflOperator, TflTensor } from './ir.ts';
 import { channelsLast } from './lower/window.ts';
 

@@ -6,8 +6,8 @@
  * get it for nothing in that order.
  */
 
+import { permutedTensor } from '../../graph/late-tensor.ts';
 import { tensorFromBytes } from '../../graph/tensor-values.ts';
-import { permutedTensor } from './constants.ts';
 import { makersOf, readersOf, type TflGraph, type TflOperator, type TflTensor } from './ir.ts';
 import { hasLayouts, movableInputs, moveOperands } from './layout-rules.ts';
 import { channelsFirst, channelsLast } from './lower/window.ts';

@@ -4,9 +4,9 @@
  * the runtime quantizes the activations of each run.
  */
 import { elementCount } from '../../graph/dtype.ts';
+import { lateTensor } from '../../graph/late-tensor.ts';
 import { tensorFromNumbers, toFloat32 } from '../../graph/tensor-values.ts';
 import { floatToHalf } from '../../lib/half.ts';
-import { lateTensor } from './constants.ts';
 import type { Quantization, TflGraph, TflOperator, TflTensor } from './ir.ts';
 
 /** Smaller constants stay as they are: biases, scales, axes. */

@@ -3,9 +3,9 @@
  * that are computed.
  */
 import { elementCount } from '../../graph/dtype.ts';
+import { permutedTensor } from '../../graph/late-tensor.ts';
 import type { Node } from '../../graph/node.ts';
 import { tensorFromNumbers, toNumbers } from '../../graph/tensor-values.ts';
-import { permutedTensor } from './constants.ts';
 import type { TflTensor } from './ir.ts';
 import type { Lowering } from './lower/lowering.ts';
 import { Refusal } from './lower/terms.ts';

@@ -3,9 +3,10 @@
  * written. Padding that is not exactly TensorFlow's SAME is a PAD before. There is always a bias: without one, XNNPACK does not
  * take the operator.
  */
+
+import { lateTensor, permutedTensor } from '../../../graph/late-tensor.ts';
 import type { Node } from '../../../graph/node.ts';
 import type { Tensor } from '../../../graph/tensor.ts';
-import { lateTensor, permutedTensor } from '../constants.ts';
 import type { Options, TflTensor } from '../ir.ts';
 import { biasTensor, type Weights, weightsOf } from '../weights.ts';
 import type { Lowering } from './lowering.ts';

@@ -4,10 +4,10 @@
  * that TFLite has no place for, the weights are written as the real values that they stand for.
  */
 import { elementCount } from '../../../graph/dtype.ts';
+import { lateTensor } from '../../../graph/late-tensor.ts';
 import type { Node } from '../../../graph/node.ts';
 import type { Tensor } from '../../../graph/tensor.ts';
 import { tensorFromNumbers, toNumbers } from '../../../graph/tensor-values.ts';
-import { lateTensor } from '../constants.ts';
 import type { TflTensor } from '../ir.ts';
 import type { Lowering } from './lowering.ts';
 import type { Lower } from './registry.ts';

@@ -7,11 +7,12 @@
  * integers that are no quantized values are int32. Casts stand at the inputs and outputs of the graph.
  */
 import { DTYPES, type DType, elementCount, isFloat } from '../../../graph/dtype.ts';
+import { permutedTensor } from '../../../graph/late-tensor.ts';
 import type { Node } from '../../../graph/node.ts';
 import type { Tensor } from '../../../graph/tensor.ts';
 import { tensorFromNumbers, toNumbers } from '../../../graph/tensor-values.ts';
 import type { Value } from '../../../graph/value.ts';
-import { permutedTensor, realConstant } from '../constants.ts';
+import { realConstant } from '../constants.ts';
 import type { Options, Quantization, TflOperator, TflTensor } from '../ir.ts';
 import type { QuantizationPlan } from '../plan-quantization.ts';
 import type { BuiltinOperator } from '../schema.ts';

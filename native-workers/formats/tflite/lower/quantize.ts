@@ -3,9 +3,9 @@
  * tensor; otherwise they are arithmetic on plain integers.
  */
 import { DTYPES } from '../../../graph/dtype.ts';
+import { lateTensor } from '../../../graph/late-tensor.ts';
 import type { Node } from '../../../graph/node.ts';
 import type { Value } from '../../../graph/value.ts';
-import { lateTensor } from '../constants.ts';
 import type { TflTensor } from '../ir.ts';
 import { type StoredType, storedTypeOf } from '../plan-quantization.ts';
 import type { Lowering } from './lowering.ts';

@@ -1,8 +1,8 @@
 /** Operators that move elements without computing: shapes, slices, joins, padding, blocks. */
 import { byteLength, elementCount } from '../../../graph/dtype.ts';
+import { lateTensor } from '../../../graph/late-tensor.ts';
 import type { Node } from '../../../graph/node.ts';
 import { scalarTensor, tensorFromNumbers, toNumbers } from '../../../graph/tensor-values.ts';
-import { lateTensor } from '../constants.ts';
 import type { TflTensor } from '../ir.ts';
 import type { Lowering } from './lowering.ts';
 import { requantized } from './pooling.ts';
