@@ -8,7 +8,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeOnnx } from '../formats/onnx/write.ts';
-import { type OrtOperator, ortProducer, readOrtOperators } from '../formats/ort/operators.ts';
+import { type OrtOperator, ortNodes, readOrtOperators } from '../formats/ort/operators.ts';
 import { operatorsConfig } from '../formats/ort/operators-config.ts';
 import { openModel } from '../formats/registry.ts';
 import { cloneModel } from '../graph/clone.ts';
@@ -62,16 +62,13 @@ export const ort: ArtifactTarget<OrtOptions> = {
       notes: notesOf(model, options),
       signature,
       loads,
+      operators: async () => ortNodes(await readFile(join(folder, main)), main),
     };
   },
 
   referenceOptions(options) {
     // ONNX Runtime's full builds leave quantized operators that are kept as records as they are: no fused rounding.
     return { config: platformConfig(options), ...(options.style === 'runtime' ? { optimization: 'basic' } : {}) };
-  },
-
-  async operatorOf(path, name) {
-    return ortProducer(await readFile(path), path, name);
   },
 };
 

@@ -38,6 +38,18 @@ export interface TargetContext {
   progress(done: number, total: number, what: string): Promise<void>;
 }
 
+/** One operator of an artifact, and what of the model it stands for. */
+export interface ArtifactOperator {
+  /** Its place among the artifact's operators, from 0. */
+  readonly index: number;
+  /** As the format calls it: `CONV_2D`, `layer_norm`. */
+  readonly type: string;
+  /** What it makes, as the artifact names it. */
+  readonly outputs: readonly string[];
+  /** Labels of the model's nodes that it computes, wholly or in part: two where one was fused into the other. */
+  readonly sources: readonly string[];
+}
+
 export interface WrittenArtifact {
   /** Of the main file or folder, relative to the target's folder. */
   readonly path: string;
@@ -50,6 +62,8 @@ export interface WrittenArtifact {
   readonly signature: ArtifactSignature;
   /** Where it will load; made from `requires` where the target does not say. See `loads.ts`. */
   readonly loads?: readonly LoadRow[];
+  /** The operators of the main file in its order, made when asked for: what a check that failed names them by. */
+  readonly operators?: () => readonly ArtifactOperator[] | Promise<readonly ArtifactOperator[]>;
   /** In place of the target's, where it depends on the options (float16). */
   readonly tolerance?: ArtifactTarget['tolerance'];
 }
@@ -100,8 +114,6 @@ export interface ArtifactTarget<Options extends object = object> extends TargetF
    * device's: it rounds int8 differently on x86-64 and on ARM.
    */
   referenceOptions?(options: Options): SessionOptions;
-  /** How the artifact at `path` names the operator that makes the value `name` (its name there); null when none does. */
-  operatorOf?(path: string, name: string): Promise<string | null>;
   /** Tolerances of the check, against the largest reference value. */
   readonly tolerance: { readonly float: number; readonly steps: number };
 }

@@ -8,7 +8,7 @@ import { makersOf, type TflGraph, type TflTensor, type TflValue } from '../forma
 import { openBatch } from '../formats/tflite/open-batch.ts';
 import { writeTflite } from '../formats/tflite/write.ts';
 import type { Model } from '../graph/model.ts';
-import type { ArtifactTarget, PreparedModel, SignatureValue, TargetContext } from './target.ts';
+import type { ArtifactOperator, ArtifactTarget, PreparedModel, SignatureValue, TargetContext } from './target.ts';
 import { TFLITE, type TfliteOptions } from './tflite-options.ts';
 
 /**
@@ -42,6 +42,7 @@ export const tflite: ArtifactTarget<TfliteOptions> = {
       files: [main],
       requires: { 'TensorFlow Lite': minRuntime },
       notes,
+      operators: () => operatorsOf(graph),
       signature: {
         inputs: graph.inputs.map(signatureValue),
         outputs: graph.outputs.map((output) => outputValue(output, graph)),
@@ -49,6 +50,15 @@ export const tflite: ArtifactTarget<TfliteOptions> = {
     };
   },
 };
+
+function operatorsOf({ operators }: TflGraph): ArtifactOperator[] {
+  return operators.map(({ code, outputs, source, fused = [] }, index) => ({
+    index,
+    type: code,
+    outputs: outputs.map(({ name }) => name),
+    sources: [source, ...fused],
+  }));
+}
 
 interface Converted {
   readonly conversion: Conversion;

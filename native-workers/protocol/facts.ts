@@ -272,7 +272,19 @@ export const verificationSchema = z.strictObject({
   /** Lines of the runtime's log that say ERROR. */
   errors: z.array(z.string()),
   /** The first operator whose output differs, in both formats, when the check failed and it could be found. */
-  diverges: z.strictObject({ node: z.string(), type: z.string(), artifact: z.string(), maxAbs: z.number() }).optional(),
+  diverges: z
+    .strictObject({
+      node: z.string(),
+      type: z.string(),
+      /** The operators of the artifact in words: `CONV_2D 3 (y)`. */
+      artifact: z.string(),
+      /** The same, the first and the last of them where a node became several. */
+      operators: z
+        .array(z.strictObject({ index: z.number(), type: z.string(), outputs: z.array(z.string()) }))
+        .optional(),
+      maxAbs: z.number(),
+    })
+    .optional(),
   /** Further runtimes that the artifact was run on, as in a browser; one that did not pass fails the whole check. */
   others: z
     .array(

@@ -4,6 +4,7 @@
  * about log2(operators) such artifacts. Along branches the answers need not be in order, so the operator that is found is
  * accepted only when all it reads agrees; else the search goes on above the operand that does not.
  */
+import type { ArtifactOperator } from '../artifacts/target.ts';
 import { cloneModel } from '../graph/clone.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Model } from '../graph/model.ts';
@@ -13,13 +14,14 @@ import { tensorType, type ValueType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
 import type { Feeds, Session } from '../lib/engine.ts';
 import { toHoneError } from '../protocol/errors.ts';
+import { operatorsOf, operatorsText } from './artifact-operators.ts';
 import { Comparison, type Difference } from './compare.ts';
 
 /** An artifact made of a model with further outputs; `run` gives tensors under the names of the model. */
 export interface ProbedArtifact {
   run(feeds: Feeds): Promise<Feeds>;
-  /** How the artifact names the operator that makes a value of the model; null when it cannot be told. */
-  operatorOf(value: string): Promise<string | null>;
+  /** All of its operators; may be asked after `release`. Empty where the format does not tell. */
+  operators(): Promise<readonly ArtifactOperator[]>;
   release(): Promise<void>;
 }
 
@@ -40,15 +42,16 @@ export interface BisectRequest {
 export interface Divergence {
   readonly node: string;
   readonly type: string;
-  /** In the artifact: its operator, or the value where that is not known. */
+  /** The operators that it became in the artifact, in words; the value where that is not known. */
   readonly artifact: string;
+  /** The first and the last of them. */
+  readonly operators: { index: number; type: string; outputs: string[] }[];
   readonly maxAbs: number;
 }
 
 interface Look {
   readonly difference: Difference;
   readonly differs: boolean;
-  readonly artifact: string;
 }
 
 /** null when the outputs agree, or when no artifact with further outputs could be made. Throws `cancelled` only. */
@@ -82,16 +85,24 @@ export async function firstDivergence(request: BisectRequest): Promise<Divergenc
     if (above === undefined) {
       const seen = await look(found);
       if (seen === null) return null;
+      // In the artifact as it ships, not in one with further outputs.
+      const operators = operatorsOf(found, await start.artifact.operators());
       return {
         node: found.label,
         type: found.opType,
-        artifact: seen.artifact,
+        artifact: operatorsText(operators) ?? found.outputs[0]?.name ?? '',
+        operators: ends(operators).map(({ index, type, outputs }) => ({ index, type, outputs: [...outputs] })),
         maxAbs: Number.isFinite(seen.difference.maxAbs) ? seen.difference.maxAbs : Number.MAX_VALUE,
       };
     }
     suspect = above;
   }
   return null;
+}
+
+/** The first and the last; the one when there is but one. */
+function ends<Item>(items: readonly Item[]): Item[] {
+  return items.filter((_, index) => index === 0 || index === items.length - 1);
 }
 
 /** The first of `nodes` that differs where the one before agrees; the last is known to differ. Nodes without an answer drop out. */
@@ -116,7 +127,7 @@ async function differingOutputs({
   artifactOf,
   inputs,
   differs,
-}: BisectRequest): Promise<{ feeds: Feeds; producers: Node[] } | null> {
+}: BisectRequest): Promise<{ feeds: Feeds; producers: Node[]; artifact: ProbedArtifact } | null> {
   const reference = await open(model);
   let artifact: ProbedArtifact | null = null;
   try {
@@ -130,7 +141,7 @@ async function differingOutputs({
         comparison.add({ [output.name]: one }, other === undefined ? {} : { [output.name]: other });
         return differs(comparison.result()) ? [output.producer] : [];
       });
-      if (producers.length > 0) return { feeds, producers };
+      if (producers.length > 0) return { feeds, producers, artifact };
     }
     return null;
   } finally {
@@ -154,9 +165,7 @@ async function lookAt(request: BisectRequest, node: Node, feeds: Feeds): Promise
     const comparison = new Comparison();
     comparison.add(pick(expected), pick(actual));
     const difference = comparison.result();
-    const [name = ''] = exposed.names;
-    const operator = await artifact.operatorOf(name);
-    return { difference, differs: request.differs(difference), artifact: operator ?? name };
+    return { difference, differs: request.differs(difference) };
   } catch (thrown) {
     if (toHoneError(thrown).code === 'cancelled') throw thrown;
     return null;

@@ -55,10 +55,7 @@ export async function bisectArtifact<Options extends object>(
     const { client } = await ArtifactClient.open(target.runtimeModule, path, written.signature);
     return {
       run: (feeds) => client.run(feeds),
-      operatorOf: async (value) => {
-        const name = written.signature.outputs.find(({ source: own }) => own === value)?.name ?? value;
-        return (await target.operatorOf?.(path, name)) ?? null;
-      },
+      operators: async () => (await written.operators?.()) ?? [],
       release: () => client.end(),
     };
   };

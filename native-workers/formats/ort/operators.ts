@@ -59,14 +59,25 @@ export function readOrtOperators(bytes: Uint8Array, file: string): OrtOperator[]
   return [...found.values()].map(({ operator }) => operator);
 }
 
-/** Operator and name of the node of the main graph that makes the value `name`; null when none does. Throws likewise. */
-export function ortProducer(bytes: Uint8Array, file: string, name: string): string | null {
-  const node = mainGraph(bytes, file)
+/** A node of the main graph. */
+export interface OrtNode {
+  readonly index: number;
+  readonly type: string;
+  readonly outputs: readonly string[];
+  /** Its own name: that of the model's node, but for nodes that were fused. */
+  readonly sources: readonly string[];
+}
+
+/** The nodes of the main graph in their order. Throws likewise. */
+export function ortNodes(bytes: Uint8Array, file: string): OrtNode[] {
+  return mainGraph(bytes, file)
     .tables(SLOTS.graph.nodes)
-    .find((each) => each.strings(SLOTS.node.outputs).includes(name));
-  return node === undefined
-    ? null
-    : `${node.string(SLOTS.node.opType) ?? ''} ${node.string(SLOTS.node.name) ?? ''}`.trim();
+    .map((node, index) => ({
+      index,
+      type: node.string(SLOTS.node.opType) ?? '',
+      outputs: node.strings(SLOTS.node.outputs),
+      sources: [node.string(SLOTS.node.name) ?? ''].filter((name) => name !== ''),
+    }));
 }
 
 function mainGraph(bytes: Uint8Array, file: string): Table {

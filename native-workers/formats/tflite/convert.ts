@@ -80,6 +80,7 @@ function lowerNode(node: Node, lowering: Lowering): void {
   const lower = findLowering(node);
   if (lower === null) throw new Refusal('TFLite has no such operator, and Hone has no decomposition of it');
   lowering.begin(node);
+  const before = lowering.operators.length;
   try {
     lower(node, lowering);
   } catch (thrown) {
@@ -87,6 +88,7 @@ function lowerNode(node: Node, lowering: Lowering): void {
     lowering.plan.nodes.delete(node);
     lower(node, lowering);
   }
+  if (lowering.operators.length === before) lowering.credit(node);
 }
 
 /** Without those that only lack an input because another node was refused. */

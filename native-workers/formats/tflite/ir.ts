@@ -36,6 +36,13 @@ export interface TflOperator {
   options: Options;
   /** Label of the node that it was made for. */
   readonly source: string;
+  /** Labels of further nodes that it computes: an activation that was fused, a quantization that it ends with. */
+  fused?: readonly string[];
+}
+
+/** Says that an operator computes what another node was for. */
+export function addSource(operator: TflOperator, ...labels: readonly string[]): void {
+  operator.fused = [...new Set([...(operator.fused ?? []), ...labels])];
 }
 
 export interface TflValue {

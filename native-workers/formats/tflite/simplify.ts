@@ -1,7 +1,7 @@
 /** What can be said with fewer operators: activations into the operator before, transposes and reshapes that undo each other. */
 
 import { tensorFromBytes, toNumbers } from '../../graph/tensor-values.ts';
-import { makersOf, readersOf, type TflGraph, type TflOperator, type TflTensor } from './ir.ts';
+import { addSource, makersOf, readersOf, type TflGraph, type TflOperator, type TflTensor } from './ir.ts';
 
 const FUSED: Readonly<Record<string, number>> = { RELU: 1, RELU_N1_TO_1: 2, RELU6: 3 };
 const FUSING: ReadonlySet<string> = new Set([
@@ -95,6 +95,7 @@ function fuseActivations(graph: TflGraph): void {
     if ((maker.options['fused_activation_function'] ?? 0) !== 0) continue;
     maker.options = { ...maker.options, fused_activation_function: activation };
     maker.outputs = [y];
+    addSource(maker, operator.source, ...(operator.fused ?? []));
     operator.inputs = [];
     operator.outputs = [];
   }

@@ -6,7 +6,7 @@ import { ort } from '../../../native-workers/artifacts/ort.ts';
 import { ORT_DEFAULTS, type OrtOptions } from '../../../native-workers/artifacts/ort-options.ts';
 import type { TargetContext } from '../../../native-workers/artifacts/target.ts';
 import { writeOnnx } from '../../../native-workers/formats/onnx/write.ts';
-import { ortProducer, readOrtOperators } from '../../../native-workers/formats/ort/operators.ts';
+import { ortNodes, readOrtOperators } from '../../../native-workers/formats/ort/operators.ts';
 import { type Attribute, intAttribute } from '../../../native-workers/graph/attribute.ts';
 import { Graph } from '../../../native-workers/graph/graph.ts';
 import type { Model } from '../../../native-workers/graph/model.ts';
@@ -151,11 +151,14 @@ describe('ort', () => {
     expect((await (await engine.open(bytes)).run({ x }))['y']?.shape).toEqual([2, 3]);
   });
 
-  it('names the operator that makes a value', async () => {
-    const { bytes, path } = await write(convolution());
-    expect(ortProducer(bytes, path, 'y')).toBe('Conv y_node');
-    expect(ortProducer(bytes, path, 'nothing')).toBeNull();
-    expect(await ort.operatorOf?.(path, 'r')).toMatch(/^FusedConv /);
+  it('tells its operators, with the nodes that they are of', async () => {
+    const { bytes, path, written } = await write(convolution());
+    const operators = ortNodes(bytes, path);
+    const last = operators.find(({ outputs }) => outputs.includes('y'));
+    expect(last).toMatchObject({ type: 'Conv', sources: ['y_node'] });
+    expect(operators.map(({ index }) => index)).toEqual(operators.map((_, index) => index));
+    expect(await written.operators?.()).toEqual(operators);
+    expect(operators.find(({ outputs }) => outputs.includes('r'))?.type).toBe('FusedConv');
   });
 
   it('asks for the newer of the format and the model', async () => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { ArtifactOperator } from '../../../native-workers/artifacts/target.ts';
 import { onnxBytes } from '../../../native-workers/formats/onnx/write.ts';
 import { cloneModel } from '../../../native-workers/graph/clone.ts';
 import type { Model } from '../../../native-workers/graph/model.ts';
+import type { Node } from '../../../native-workers/graph/node.ts';
 import { openEngine } from '../../../native-workers/runtimes/onnxruntime.ts';
 import { type BisectRequest, firstDivergence } from '../../../native-workers/verify/bisect.ts';
 import { differences } from '../../../native-workers/verify/verify-artifact.ts';
@@ -28,6 +30,13 @@ function branched(): Model {
   return build.outputs(build.op('Add', [value, side], 'y')).model();
 }
 
+const operatorOf = (node: Node, index: number): ArtifactOperator => ({
+  index,
+  type: node.opType,
+  outputs: node.outputs.flatMap((output) => (output === null ? [] : [output.name])),
+  sources: [node.label],
+});
+
 /** An "artifact" that is the model with some of its operators replaced: a writer that is wrong about them. */
 async function bisect(model: Model, wrong: Readonly<Record<string, string>>, more: Partial<BisectRequest> = {}) {
   const types = await typesOf(engine, temporaryFolder())(model);
@@ -43,7 +52,7 @@ async function bisect(model: Model, wrong: Readonly<Record<string, string>>, mor
       const session = await engine.open(onnxBytes(copy));
       return {
         run: (feeds) => session.run(feeds),
-        operatorOf: async (value) => `operator of ${value}`,
+        operators: async () => [...copy.graph.nodes].map(operatorOf),
         release: () => session.release(),
       };
     },
@@ -58,7 +67,7 @@ async function bisect(model: Model, wrong: Readonly<Record<string, string>>, mor
 describe('firstDivergence', () => {
   it('names the one operator that a writer gets wrong, in both formats, in few artifacts', async () => {
     const { found, made } = await bisect(branched(), { main3_node: 'Sigmoid' });
-    expect(found).toMatchObject({ node: 'main3_node', type: 'Tanh', artifact: 'operator of main3' });
+    expect(found).toMatchObject({ node: 'main3_node', type: 'Tanh', artifact: 'Sigmoid 3 (main3)' });
     expect(found?.maxAbs).toBeGreaterThan(1e-3);
     expect(made).toBeLessThan(10);
   });
@@ -99,7 +108,7 @@ describe('firstDivergence', () => {
       const copy = cloneModel(probe).model;
       for (const node of copy.graph.nodes) if (node.name === 'main4_node') node.opType = 'Exp';
       const session = await engine.open(onnxBytes(copy));
-      return { run: session.run.bind(session), operatorOf: async () => null, release: () => session.release() };
+      return { run: session.run.bind(session), operators: async () => [], release: () => session.release() };
     };
     const { found } = await bisect(model, {}, { artifactOf });
     expect(found).toMatchObject({ node: 'main4_node', artifact: 'main4' });

@@ -46,7 +46,12 @@ describe('bisectArtifact', () => {
       },
       inputs: [{ x: { dtype: 'float32', shape: [1, 4], data: Float32Array.of(0.1, 0.2, 0.3, 0.4) } }],
     });
-    expect(found).toMatchObject({ node: 'b_node', type: 'Tanh', artifact: 'Sigmoid b_node' });
+    expect(found).toMatchObject({
+      node: 'b_node',
+      type: 'Tanh',
+      artifact: 'Sigmoid 1 (b)',
+      operators: [{ index: 1, type: 'Sigmoid', outputs: ['b'] }],
+    });
     expect(found?.maxAbs).toBeGreaterThan(0.01);
   });
 });

@@ -13,7 +13,7 @@ import type { Tensor } from '../../../graph/tensor.ts';
 import { tensorFromNumbers, toNumbers } from '../../../graph/tensor-values.ts';
 import type { Value } from '../../../graph/value.ts';
 import { realConstant } from '../constants.ts';
-import type { Options, Quantization, TflOperator, TflTensor } from '../ir.ts';
+import { addSource, type Options, type Quantization, type TflOperator, type TflTensor } from '../ir.ts';
 import type { QuantizationPlan } from '../plan-quantization.ts';
 import type { BuiltinOperator } from '../schema.ts';
 import { DTYPE_CODES } from '../schema.ts';
@@ -32,6 +32,7 @@ export class Lowering {
   readonly #codes = new Map<Value, TflTensor>();
   /** Tensors that are outputs of the graph already. */
   readonly taken: Set<TflTensor> = new Set();
+  readonly #makers = new Map<TflTensor, TflOperator>();
   #node: Node | null = null;
 
   constructor(
@@ -232,8 +233,20 @@ export class Lowering {
       quantization: quantization ?? null,
       signature: null,
     }));
-    this.operators.push({ code, inputs, outputs, options, source: this.#node?.label ?? '' });
+    const operator = { code, inputs, outputs, options, source: this.#node?.label ?? '' };
+    this.operators.push(operator);
+    for (const output of outputs) this.#makers.set(output, operator);
     return outputs;
+  }
+
+  /** For a node that needs no operator of its own: says at those that make its outputs that they are also its. */
+  credit(node: Node): void {
+    for (const output of node.outputs) {
+      if (output === null) continue;
+      const tensor = this.#tensors.get(output) ?? this.#quantized.get(output) ?? this.#codes.get(output);
+      const maker = tensor && this.#makers.get(tensor);
+      if (maker) addSource(maker, node.label);
+    }
   }
 
   /** One input, one output of the same type. */
