@@ -46,16 +46,22 @@ export function checkRecipe(recipe: Recipe): Recipe {
   return recipe;
 }
 
+/** The parts of `quantize-dynamic.minimumWeights=4096` or `ort.style=runtime`. Throws `usage`. */
+export function splitSetting(setting: string): { owner: string; name: string; text: string } {
+  const [, owner, name, text] = /^([^.=]+)\.([^=]+)=(.*)$/s.exec(setting) ?? [];
+  if (owner === undefined || name === undefined || text === undefined) {
+    throw new HoneError('usage', `--set takes name.option=value, not ${setting}.`);
+  }
+  return { owner, name, text };
+}
+
 /** Settings such as `quantize-dynamic.minimumWeights=4096`, put into every step of that pass. */
 export function withSettings(recipe: Recipe, settings: readonly string[]): Recipe {
   return settings.reduce(withSetting, recipe);
 }
 
 function withSetting(recipe: Recipe, setting: string): Recipe {
-  const [, id, name, text] = /^([^.=]+)\.([^=]+)=(.*)$/s.exec(setting) ?? [];
-  if (id === undefined || name === undefined || text === undefined) {
-    throw new HoneError('usage', `--set takes pass.option=value, not ${setting}.`);
-  }
+  const { owner: id, name, text } = splitSetting(setting);
   const value = parseOption(findPass(id), name, text);
   if (!recipe.steps.some((step) => step.pass === id)) {
     const passes = recipe.steps.map((step) => step.pass).join(', ') || 'none';

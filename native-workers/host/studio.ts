@@ -4,7 +4,8 @@
  */
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { passInfo } from '../passes/option-form.ts';
+import { checkTargets, findTargetFacts, TARGET_FACTS } from '../artifacts/targets.ts';
+import { optionForms, passInfo } from '../passes/option-form.ts';
 import { completeOptions } from '../passes/options.ts';
 import { PRESETS } from '../passes/presets.ts';
 import { findPass, PASSES } from '../passes/registry.ts';
@@ -98,6 +99,12 @@ export class Studio {
         library: workspace.folder,
         passes: PASSES.map(passInfo),
         presets: [...PRESETS],
+        targets: TARGET_FACTS.map((target) => ({
+          id: target.id,
+          title: target.title,
+          summary: target.summary,
+          options: optionForms(target),
+        })),
       }),
       'files.pick': async ({ kind }) => this.#grantAll(await this.#ports.pick(kind)),
       'files.grantPath': async ({ path }) => {
@@ -118,7 +125,7 @@ export class Studio {
         };
         return (await workspace.supervisor.runJob('preview-data', request)).result;
       },
-      coverage: async ({ model, targets }) => {
+      coverage: async ({ model, targets, options }) => {
         const request = {
           model: this.grants.path(model),
           targets,
@@ -126,7 +133,7 @@ export class Studio {
           out: workspace.folder,
           coverageOnly: true,
           zip: false,
-          options: {},
+          options,
           seed: 0,
         };
         return (await workspace.supervisor.runJob('package', request)).result;
@@ -194,9 +201,11 @@ export class Studio {
     return openReport(join(folder, REPORT));
   }
 
-  /** Puts paths in for grants, and refuses a recipe that no pass accepts before a run folder is made. */
+  /** Puts paths in for grants, and refuses what no pass and no target accepts before a run folder is made. */
   #withPaths(request: StudioParams<'runs.start'>): StudioParams<'runs.start'> {
     for (const step of request.recipe.steps) completeOptions(findPass(step.pass), step.options);
+    for (const id of checkTargets(request.targets ?? []))
+      completeOptions(findTargetFacts(id), request.targetOptions?.[id]);
     const { calibration, evaluation, preprocess } = request;
     return {
       ...request,

@@ -1,5 +1,6 @@
 /**
- * The options of a pass as a form: one mapping from the pass's schema that feeds the studio's forms, `hone passes` and `--set`.
+ * The options of a pass or a target as a form: one mapping from its schema that feeds the studio's forms, `hone passes` and
+ * `--set`.
  */
 import { z } from 'zod';
 import { HoneError } from '../protocol/errors.ts';
@@ -21,10 +22,13 @@ interface JsonSchema {
   readonly exclusiveMaximum?: number;
 }
 
-/** The options of a pass in the order of its schema. Choices are strings, also where the option's values (and default) are numbers. */
-export function optionForms(pass: Pass): OptionForm[] {
-  const schema = z.toJSONSchema(pass.schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
-  const defaults: Readonly<Record<string, unknown>> = { ...pass.defaults };
+/** What has options: a pass, or a target for devices. */
+export type WithOptions = Pick<Pass, 'id' | 'defaults' | 'schema'>;
+
+/** The options in the order of the schema. Choices are strings, also where the option's values (and default) are numbers. */
+export function optionForms({ schema: options, defaults: preset }: WithOptions): OptionForm[] {
+  const schema = z.toJSONSchema(options, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+  const defaults: Readonly<Record<string, unknown>> = { ...preset };
   return Object.entries(schema.properties ?? {}).map(([name, property]) =>
     formOf(name, property, defaults[name] ?? null),
   );
@@ -35,13 +39,13 @@ export function passInfo(pass: Pass): PassInfo {
   return { id, title, summary, family, lossy, needs: [...needs], options: optionForms(pass) };
 }
 
-/** The value that `text` of `--set pass.option=text` stands for. Throws `invalid-options`, naming the option. */
-export function parseOption(pass: Pass, name: string, text: string): unknown {
-  const forms = optionForms(pass);
+/** The value that `text` of `--set owner.option=text` stands for. Throws `invalid-options`, naming the option. */
+export function parseOption(owner: WithOptions, name: string, text: string): unknown {
+  const forms = optionForms(owner);
   const form = forms.find((option) => option.name === name);
   if (form === undefined) {
     const known = forms.map((option) => option.name).join(', ') || 'none';
-    throw new HoneError('invalid-options', `The pass ${pass.id} has no option ${name}; its options: ${known}.`);
+    throw new HoneError('invalid-options', `${owner.id} has no option ${name}; its options: ${known}.`);
   }
   if (text === 'null') return null;
   switch (form.kind) {

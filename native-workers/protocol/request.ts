@@ -59,6 +59,8 @@ export const runRequestSchema = z.strictObject({
   budgets: budgetsSchema,
   /** Artifacts to make and check after optimising: ort, tflite, coreml. */
   targets: z.array(z.string()).optional(),
+  /** Options by target; one that is left out has its default. */
+  targetOptions: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
   /** Where to copy the results besides the run folder. */
   out: z.string().optional(),
 });

@@ -40,7 +40,7 @@ export const runSummarySchema = z.strictObject({
 });
 export type RunSummary = z.infer<typeof runSummarySchema>;
 
-/** One option of a pass as a form shows it; made from the pass's schema. */
+/** One option of a pass or a target as a form shows it; made from its schema. */
 export const optionFormSchema = z.strictObject({
   name: z.string(),
   description: z.string(),
@@ -63,6 +63,15 @@ export const passInfoSchema = z.strictObject({
 });
 export type PassInfo = z.infer<typeof passInfoSchema>;
 
+/** A target for devices, with its options as a form. */
+export const targetInfoSchema = z.strictObject({
+  id: z.string(),
+  title: z.string(),
+  summary: z.string(),
+  options: z.array(optionFormSchema),
+});
+export type TargetInfo = z.infer<typeof targetInfoSchema>;
+
 /** Files of a request are grants here; the host puts the paths in. */
 export const studioRunRequestSchema = runRequestSchema.omit({ out: true });
 
@@ -74,7 +83,7 @@ const verificationResultSchema = z.strictObject({
 });
 
 export const STUDIO_METHODS = {
-  /** Host, versions, library folder, passes and presets: all that the studio needs to start. */
+  /** Host, versions, library folder, passes, presets and targets: all that the studio needs to start. */
   hello: {
     params: z.strictObject({}),
     result: z.strictObject({
@@ -84,6 +93,7 @@ export const STUDIO_METHODS = {
       library: z.string(),
       passes: z.array(passInfoSchema),
       presets: z.array(recipeSchema),
+      targets: z.array(targetInfoSchema),
     }),
   },
   /** Opens the system's dialog (Electron), or grants a path typed by the user (browser host). */
@@ -105,7 +115,12 @@ export const STUDIO_METHODS = {
   },
   /** What targets can express of a model, before anything is converted. */
   coverage: {
-    params: z.strictObject({ model: z.string(), targets: z.array(z.string()).min(1) }),
+    params: z.strictObject({
+      model: z.string(),
+      targets: z.array(z.string()).min(1),
+      /** By target, as in `runRequestSchema`: what a format can express may depend on them. */
+      options: z.record(z.string(), z.record(z.string(), z.unknown())),
+    }),
     result: packageFactsSchema,
   },
   'runs.list': { params: z.strictObject({ search: z.string() }), result: z.array(runSummarySchema) },

@@ -4,10 +4,12 @@ import { type ErrorData, toHoneError } from '../../native-workers/protocol/error
 import type { InspectFacts } from '../../native-workers/protocol/facts.ts';
 import type { Recipe } from '../../native-workers/protocol/recipe.ts';
 import type { Grant } from '../../native-workers/protocol/studio.ts';
+import { forgetCoverage } from './coverage.ts';
 import type { RawValue } from './option-values.ts';
 import { type EditedStep, matchingPreset, moveStep, newStep, readSteps, stepsOf } from './recipe-form.ts';
 import {
   EMPTY_RUN_FORM,
+  type Known,
   type RecipeName,
   type RunForm,
   type RunRequestParams,
@@ -28,6 +30,7 @@ export interface Draft {
   readonly starting: boolean;
 }
 
+const NOTHING_KNOWN: Known = { passes: [], targets: [] };
 const CUSTOM: RecipeName = { name: 'custom' };
 
 export const useDraft = create<Draft>(() => ({
@@ -90,7 +93,7 @@ export async function repeatRun(id: string): Promise<string | null> {
   useDraft.setState(({ form }) => ({
     form: {
       ...form,
-      ...requestFields(manifest.request),
+      ...requestFields(manifest.request, hello().targets),
       seed: String(manifest.seed),
       calibration: grants.calibration ?? form.calibration,
       evaluation: grants.evaluation ?? form.evaluation,
@@ -128,6 +131,22 @@ export function resetStep(key: string): void {
   );
 }
 
+/** What is known of the coverage of a target with other options is worth nothing. */
+export function setTargetOption(target: string, name: string, value: RawValue): void {
+  useDraft.setState(({ form }) => ({
+    form: {
+      ...form,
+      targetValues: { ...form.targetValues, [target]: { ...form.targetValues[target], [name]: value } },
+    },
+  }));
+  forgetCoverage(target);
+}
+
+export function resetTarget(target: string): void {
+  useDraft.setState(({ form }) => ({ form: { ...form, targetValues: { ...form.targetValues, [target]: {} } } }));
+  forgetCoverage(target);
+}
+
 export function setField<Name extends keyof RunForm>(name: Name, value: RunForm[Name]): void {
   useDraft.setState(({ form }) => ({ form: { ...form, [name]: value } }));
 }
@@ -147,8 +166,8 @@ export async function startRun(request: RunRequestParams): Promise<string> {
 }
 
 /** The request that the draft stands for, or what is wrong with it. */
-export function readDraft(draft: Draft, passes: Parameters<typeof readRun>[4]): ReturnType<typeof readRun> {
-  return readRun(draft.model, draft.recipe, draft.steps, draft.form, passes);
+export function readDraft(draft: Draft, known: Known | null): ReturnType<typeof readRun> {
+  return readRun(draft.model, draft.recipe, draft.steps, draft.form, known ?? NOTHING_KNOWN);
 }
 
 /** An edited recipe carries a preset's name only while it is that preset. */
@@ -161,5 +180,5 @@ function editSteps(edit: (steps: readonly EditedStep[]) => readonly EditedStep[]
 }
 
 function hello() {
-  return useSession.getState().hello ?? { passes: [], presets: [] };
+  return useSession.getState().hello ?? { ...NOTHING_KNOWN, presets: [] };
 }

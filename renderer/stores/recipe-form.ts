@@ -42,15 +42,27 @@ export interface ReadSteps {
 export function readSteps(edited: readonly EditedStep[], passes: readonly PassInfo[]): ReadSteps {
   const problems: Record<string, string> = {};
   const steps = edited.map((step) => {
-    const options: Record<string, unknown> = {};
-    for (const form of passes.find((pass) => pass.id === step.pass)?.options ?? []) {
-      const reading = readOption(form, step.values[form.name] ?? rawOf(form, form.default));
-      if (!reading.ok) problems[`${step.key}.${form.name}`] = reading.problem;
-      else if (!sameValue(reading.value, form.default)) options[form.name] = reading.value;
-    }
+    const forms = passes.find((pass) => pass.id === step.pass)?.options ?? [];
+    const options = readOptions(forms, step.values, step.key, problems);
     return { pass: step.pass, ...(Object.keys(options).length === 0 ? {} : { options }) };
   });
   return { steps, problems };
+}
+
+/** The options that differ from their defaults; what is wrong goes into `problems` by `key.option`. */
+export function readOptions(
+  forms: readonly OptionForm[],
+  values: Readonly<Record<string, RawValue>>,
+  key: string,
+  problems: Record<string, string>,
+): Record<string, unknown> {
+  const options: Record<string, unknown> = {};
+  for (const form of forms) {
+    const reading = readOption(form, values[form.name] ?? rawOf(form, form.default));
+    if (!reading.ok) problems[`${key}.${form.name}`] = reading.problem;
+    else if (!sameValue(reading.value, form.default)) options[form.name] = reading.value;
+  }
+  return options;
 }
 
 /** True when the step says what its pass does without being told. */

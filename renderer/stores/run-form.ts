@@ -7,10 +7,11 @@ import {
   preprocessSchema,
   runRequestSchema,
 } from '../../native-workers/protocol/request.ts';
-import type { Grant, PassInfo, StudioParams } from '../../native-workers/protocol/studio.ts';
+import type { Grant, PassInfo, StudioParams, TargetInfo } from '../../native-workers/protocol/studio.ts';
 import { PROBLEMS } from '../text/problems.ts';
 import { type NumberBounds, type Reading, readNumber, readNumbers } from './option-values.ts';
 import { type EditedStep, type Problems, readSteps } from './recipe-form.ts';
+import { readTargets, type TargetValues, targetValues } from './target-form.ts';
 
 /** Fields of text are as typed; empty means: leave it to Hone. */
 export interface RunForm {
@@ -42,6 +43,13 @@ export interface RunForm {
   readonly maxMb: string;
   /** Ids of the targets that packages are made for. */
   readonly targets: readonly string[];
+  readonly targetValues: TargetValues;
+}
+
+/** What the engine said that there is. */
+export interface Known {
+  readonly passes: readonly PassInfo[];
+  readonly targets: readonly TargetInfo[];
 }
 
 export const EMPTY_RUN_FORM: RunForm = {
@@ -71,6 +79,7 @@ export const EMPTY_RUN_FORM: RunForm = {
   maxMs: '',
   maxMb: '',
   targets: [],
+  targetValues: {},
 };
 
 /** The fields that a preprocessing description fills; the rest become empty. */
@@ -93,18 +102,22 @@ export function preprocessFields(preprocess: Preprocess): Partial<RunForm> {
 }
 
 /** The fields that an earlier run's request fills; what is not understood is left as it is. Files come by grants. */
-export function requestFields(request: Readonly<Record<string, unknown>>): Partial<RunForm> {
+export function requestFields(
+  request: Readonly<Record<string, unknown>>,
+  known: readonly TargetInfo[],
+): Partial<RunForm> {
   const parsed = runRequestSchema
-    .pick({ preprocess: true, samples: true, benchmark: true, budgets: true, targets: true })
+    .pick({ preprocess: true, samples: true, benchmark: true, budgets: true, targets: true, targetOptions: true })
     .partial()
     .strip()
     .safeParse(request);
   if (!parsed.success) return {};
-  const { preprocess, samples, benchmark = {}, budgets = {}, targets = [] } = parsed.data;
+  const { preprocess, samples, benchmark = {}, budgets = {}, targets = [], targetOptions } = parsed.data;
   const text = (value: number | undefined): string => String(value ?? '');
   return {
     ...preprocessFields(preprocess ?? {}),
     targets,
+    targetValues: targetValues(targetOptions, known),
     samples: text(samples),
     provider: benchmark.provider?.join(', ') ?? '',
     threads: benchmark.threads?.join(', ') ?? '',
@@ -139,7 +152,7 @@ export type RunRequestParams = StudioParams<'runs.start'>;
 export interface ReadRun {
   /** null while there are problems. */
   readonly request: RunRequestParams | null;
-  /** By field name, or `step key.option`; `model` and `steps` for what is missing. */
+  /** By field name, `step key.option` or `target.option`; `model` and `steps` for what is missing. */
   readonly problems: Problems;
 }
 
@@ -155,9 +168,9 @@ export function readRun(
   named: RecipeName,
   edited: readonly EditedStep[],
   form: RunForm,
-  passes: readonly PassInfo[],
+  known: Known,
 ): ReadRun {
-  const { steps, problems: stepProblems } = readSteps(edited, passes);
+  const { steps, problems: stepProblems } = readSteps(edited, known.passes);
   const problems: Record<string, string> = { ...stepProblems };
   if (model === null) problems['model'] = PROBLEMS.noModel;
   if (steps.length === 0) problems['steps'] = PROBLEMS.noSteps;
@@ -166,6 +179,7 @@ export function readRun(
   const preprocess = readPreprocess(form, problems);
   const benchmark = readBenchmark(form, problems);
   const budgets = readBudgets(form, problems);
+  const targets = readTargets(form.targets, form.targetValues, known.targets, problems);
   if (model === null || seed === undefined || Object.keys(problems).length > 0) return { request: null, problems };
   return {
     problems,
@@ -179,7 +193,7 @@ export function readRun(
       seed,
       benchmark,
       budgets,
-      ...(form.targets.length === 0 ? {} : { targets: [...form.targets] }),
+      ...targets,
     },
   };
 }

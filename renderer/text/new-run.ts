@@ -1,6 +1,6 @@
 /** Words of the new run: the model, the recipe, the data and what is measured. */
 import type { InspectFacts } from '../../native-workers/protocol/facts.ts';
-import type { PassInfo } from '../../native-workers/protocol/studio.ts';
+import type { PassInfo, TargetInfo } from '../../native-workers/protocol/studio.ts';
 import { joinWords } from '../../native-workers/report/format.ts';
 import type { RunRequestParams } from '../stores/run-form.ts';
 import { plural } from './format.ts';
@@ -190,18 +190,17 @@ export const MEASURE = {
 export const TARGETS = {
   title: 'Packages for devices',
   detail: 'Made of the result, and each run on its own runtime.',
-  /** In the order of the list; the ids are those of the engine. */
-  all: [
-    { id: 'ort', title: 'ONNX Runtime Mobile', hint: 'An .ort file with the list of operators for a reduced build.' },
-    { id: 'tflite', title: 'LiteRT (TensorFlow Lite)', hint: 'A .tflite file for Android, microcontrollers and more.' },
-    { id: 'coreml', title: 'Core ML', hint: 'An .mlpackage for iOS 15 and macOS 12 or newer.' },
-  ],
   check: 'Check coverage',
   checking: 'Checking coverage',
   checkHint: 'What each target can express of the model as it is now; nothing is written.',
   covered: (nodes: number) => `Covers ${nodes === 1 ? 'the one node' : `all ${plural(nodes, 'node')}`}.`,
   uncovered: (missing: number, nodes: number) => `Cannot express ${missing} of ${plural(nodes, 'node')}.`,
-  operator: (type: string, nodes: number, reason: string) => `${type} (${plural(nodes, 'node')}): ${reason}`,
+  operator: (type: string, nodes: number) => `${type}, ${plural(nodes, 'node')}`,
+  moreNodes: (count: number) => `and ${plural(count, 'more node')}`,
+  unnamed: 'a node without a name',
+  options: (changed: number) => (changed === 0 ? 'Options' : `Options, ${changed} changed`),
+  optionsOf: (title: string) => `Options of ${title}`,
+  coverageOf: (title: string) => `What ${title} can express`,
   coreAi:
     'Core AI (.aimodel, iOS 27) is made by Apple’s own tools only. Keep the ONNX model for them; a Core ML package loads on earlier systems.',
 } as const;
@@ -213,7 +212,12 @@ export const RUN_BAR = {
 } as const;
 
 /** What pressing Run will do, in one sentence. */
-export function runSentence(request: RunRequestParams, evaluation: string | null, calibration: string | null): string {
+export function runSentence(
+  request: RunRequestParams,
+  evaluation: string | null,
+  calibration: string | null,
+  targets: readonly TargetInfo[],
+): string {
   const { recipe, benchmark, budgets } = request;
   const first = plural(recipe.steps.length, 'pass', 'passes');
   const calibrated = calibration === null ? '' : `, calibrated on ${calibration}`;
@@ -223,7 +227,7 @@ export function runSentence(request: RunRequestParams, evaluation: string | null
   const time = benchmark.seconds === undefined ? '' : ` for ${benchmark.seconds} s`;
   const limits = Object.keys(budgets).length;
   const checked = limits === 0 ? '' : `, checks ${plural(limits, 'budget')}`;
-  const names = (request.targets ?? []).map((id) => TARGETS.all.find((target) => target.id === id)?.title ?? id);
+  const names = (request.targets ?? []).map((id) => targets.find((target) => target.id === id)?.title ?? id);
   const packed = names.length === 0 ? '' : `, packages it for ${joinWords(names)}`;
   return `Applies ${first}${calibrated}, ${compared}, times both on ${providers}${time}${checked}${packed}, and writes the report.`;
 }

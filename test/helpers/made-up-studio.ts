@@ -85,6 +85,23 @@ export const HELLO: StudioResult<'hello'> = {
   host: 'browser',
   platform: 'linux',
   library: '/var/lib/hone',
+  targets: [
+    {
+      id: 'tflite',
+      title: 'TensorFlow Lite',
+      summary: 'A .tflite file for LiteRT on Android, iOS and boards.',
+      options: [
+        {
+          name: 'precision',
+          description: 'How weights are kept.',
+          kind: 'choice',
+          default: 'float32',
+          choices: ['float32', 'float16'],
+        },
+        { name: 'batch', description: 'Batch size.', kind: 'integer', default: 1, minimum: 0, maximum: 64 },
+      ],
+    },
+  ],
   passes: [
     {
       id: 'clean',

@@ -21,6 +21,7 @@ import { dryRun } from '../dry-run.ts';
 import { followRun, withWorkspace } from '../follow-run.ts';
 import { existing, readPreprocess } from '../inputs.ts';
 import { chooseRecipe, type RecipeFlags } from '../recipes.ts';
+import { isTargetSetting, targetOptions } from '../target-options.ts';
 
 interface Flags extends RecipeFlags, BenchmarkFlags {
   readonly calib?: string;
@@ -42,7 +43,7 @@ export function optimizeCommand(cli: Cli): Command {
     .argument('<model>', 'model file')
     .option('--recipe <file>', 'JSON file with the passes to apply')
     .option('--preset <name>', 'a recipe of Hone; see `hone passes`')
-    .addOption(repeated('--set <pass.option=value>', 'an option of a pass; may be given more than once'))
+    .addOption(repeated('--set <pass.option=value>', 'an option of a pass or a target; may be given more than once'))
     .option('--calib <data>', 'data for calibration')
     .option('--eval <data>', 'labelled data for accuracy')
     .option('--preprocess <file>', 'JSON file that says how samples become inputs')
@@ -77,7 +78,14 @@ async function optimize(model: string, flags: Flags, workspace: Workspace, conte
       .then(({ result }) => result);
     return inspected;
   };
-  const { recipe, reason } = await chooseRecipe(flags, flags.calib !== undefined, inspect);
+  const settings = Map.groupBy(flags.set ?? [], isTargetSetting);
+  const targets = checkTargets(flags.target ?? []);
+  const ofTargets = targetOptions(settings.get(true) ?? [], targets);
+  const { recipe, reason } = await chooseRecipe(
+    { ...flags, set: settings.get(false) ?? [] },
+    flags.calib !== undefined,
+    inspect,
+  );
   if (reason !== null)
     context.say(`recipe ${recipe.name}, because ${reason}; choose another with --preset or --recipe`);
   const request: RunRequest = {
@@ -95,7 +103,8 @@ async function optimize(model: string, flags: Flags, workspace: Workspace, conte
     ...(flags.preprocess === undefined ? {} : { preprocess: await readPreprocess(flags.preprocess) }),
     ...(flags.samples === undefined ? {} : { samples: flags.samples }),
     ...(flags.out === undefined ? {} : { out: resolve(flags.out) }),
-    ...(flags.target === undefined ? {} : { targets: [...checkTargets(flags.target)] }),
+    ...(targets.length === 0 ? {} : { targets: [...targets] }),
+    ...(Object.keys(ofTargets).length === 0 ? {} : { targetOptions: ofTargets }),
   };
   if (flags.dryRun === true) return dryRun(request, await inspect(), reason, workspace.folder);
   return followRun(await workspace.startRun(request), context);

@@ -1,11 +1,12 @@
 /** `hone pack MODEL`: artifacts for devices, each run on its own runtime. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { HoneError } from '../../protocol/errors.ts';
+import { checkTargets } from '../../artifacts/targets.ts';
 import { type Cli, names, positive, positiveInteger, repeated, seed } from '../cli.ts';
 import { existing, readPreprocess } from '../inputs.ts';
 import { packSucceeded, packText } from '../pack-text.ts';
 import { runOneJob } from '../supervised.ts';
+import { targetOptions } from '../target-options.ts';
 
 interface Flags {
   readonly target: readonly string[];
@@ -46,13 +47,13 @@ export function packCommand(cli: Cli): Command {
           {
             model: await existing(model),
             ...(flags.with === undefined ? {} : { with: await Promise.all(flags.with.map(existing)) }),
-            targets: [...flags.target],
+            targets: [...checkTargets(flags.target)],
             out: resolve(flags.out),
             coverageOnly: flags.coverage ?? false,
             zip: flags.zip ?? false,
             ...(flags.data === undefined ? {} : { data: await existing(flags.data) }),
             ...(flags.preprocess === undefined ? {} : { preprocess: await readPreprocess(flags.preprocess) }),
-            options: optionsOf(flags.set ?? []),
+            options: targetOptions(flags.set ?? [], flags.target),
             ...(flags.samples === undefined ? {} : { samples: flags.samples }),
             ...(flags.maxMb === undefined ? {} : { budget: flags.maxMb * 1e6 }),
             seed: flags.seed,
@@ -62,24 +63,4 @@ export function packCommand(cli: Cli): Command {
         return { json: result, text: packText(result), exitCode: packSucceeded(result) ? 0 : 1 };
       }),
     );
-}
-
-/** `tflite.precision=float16` by target and option; values that are JSON are taken as such. */
-function optionsOf(settings: readonly string[]): Record<string, Record<string, unknown>> {
-  const options: Record<string, Record<string, unknown>> = {};
-  for (const setting of settings) {
-    const match = /^([\w-]+)\.([\w-]+)=(.*)$/s.exec(setting);
-    if (match === null) throw new HoneError('usage', `--set takes target.option=value, not ${setting}.`);
-    const [, target = '', option = '', text = ''] = match;
-    options[target] = { ...options[target], [option]: parsed(text) };
-  }
-  return options;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }

@@ -1,7 +1,7 @@
 /** How to do the run again: the command, the files it names, and the whole request. */
 import { z } from 'zod';
 import { recipeSchema } from '../../protocol/recipe.ts';
-import { type Preprocess, runRequestSchema } from '../../protocol/request.ts';
+import { type Preprocess, type RunRequest, runRequestSchema } from '../../protocol/request.ts';
 import { measured } from '../outcome.ts';
 import { defineSection } from '../section.ts';
 
@@ -39,6 +39,8 @@ export const reproduce = defineSection(reproduceSchema, ({ manifest }) => {
     ['--max-drop', budgets.maxDrop],
     ['--max-ms', budgets.maxMs],
     ['--max-mb', budgets.maxMb],
+    ['--target', request?.targets?.join(',')],
+    ...settingsOf(request?.targetOptions ?? {}),
   ];
   const words = flags.flatMap(([flag, value]) => {
     if (value === undefined || value === false) return [];
@@ -55,6 +57,16 @@ export const reproduce = defineSection(reproduceSchema, ({ manifest }) => {
     request: manifest.request,
   });
 });
+
+/** Options of targets as `--set` takes them; a list as JSON, in which an item may have a comma. */
+function settingsOf(options: NonNullable<RunRequest['targetOptions']>): [string, string][] {
+  return Object.entries(options).flatMap(([target, values]) =>
+    Object.entries(values).map(([name, value]): [string, string] => [
+      '--set',
+      `${target}.${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    ]),
+  );
+}
 
 /** As one word of a POSIX shell; a leading dash must not look like a flag. */
 function quote(word: string): string {

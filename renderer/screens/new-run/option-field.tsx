@@ -1,6 +1,5 @@
-/** One option of a pass as the field that its kind asks for. */
+/** One option of a pass or a target as the field that its kind asks for. */
 import type { OptionForm } from '../../../native-workers/protocol/studio.ts';
-import { setOption } from '../../stores/draft.ts';
 import { type RawValue, rawOf } from '../../stores/option-values.ts';
 import { isDefault } from '../../stores/recipe-form.ts';
 import { RECIPE } from '../../text/new-run.ts';
@@ -8,19 +7,18 @@ import { ChoiceField, SwitchField, TextField } from '../../widgets/fields.tsx';
 
 export interface OptionFieldProps {
   readonly form: OptionForm;
-  readonly stepKey: string;
   readonly value: RawValue;
   readonly problem: string | undefined;
+  readonly onChange: (value: RawValue) => void;
 }
 
-export function OptionField({ form, stepKey, value, problem }: OptionFieldProps) {
+export function OptionField({ form, value, problem, onChange }: OptionFieldProps) {
   const common = { label: form.name, hint: form.description, problem, changed: !isDefault(form, value) };
-  const change = (next: RawValue): void => setOption(stepKey, form.name, next);
-  if (form.kind === 'boolean') return <SwitchField {...common} checked={value === true} onChange={change} />;
+  if (form.kind === 'boolean') return <SwitchField {...common} checked={value === true} onChange={onChange} />;
   if (form.kind === 'choice') {
     const choices = (form.choices ?? []).map((choice) => ({ value: choice, label: choice }));
     const all = form.default === null ? [{ value: '', label: RECIPE.notSet }, ...choices] : choices;
-    return <ChoiceField {...common} value={String(value)} choices={all} onChange={change} />;
+    return <ChoiceField {...common} value={String(value)} choices={all} onChange={onChange} />;
   }
   return (
     <TextField
@@ -29,7 +27,7 @@ export function OptionField({ form, stepKey, value, problem }: OptionFieldProps)
       placeholder={String(rawOf(form, form.default)) || RECIPE.notSet}
       numeric={form.kind === 'number' || form.kind === 'integer'}
       {...rangeOf(form)}
-      onChange={change}
+      onChange={onChange}
     />
   );
 }

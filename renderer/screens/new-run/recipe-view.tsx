@@ -17,13 +17,13 @@ export function RecipeView() {
       <div className="settings">
         <DataPanel problems={problems} />
         <MeasurePanel problems={problems} />
-        <TargetPanel />
+        <TargetPanel problems={problems} />
       </div>
     </div>
   );
 }
 
 export function useProblems() {
-  const passes = useSession((session) => session.hello?.passes);
-  return useDraft(useShallow((draft) => readDraft(draft, passes ?? []).problems));
+  const hello = useSession((session) => session.hello);
+  return useDraft(useShallow((draft) => readDraft(draft, hello).problems));
 }

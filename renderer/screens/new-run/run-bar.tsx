@@ -12,9 +12,9 @@ import { RUN_BUTTON } from '../shell/use-keys.ts';
 
 export function RunBar() {
   const draft = useDraft();
-  const passes = useSession((session) => session.hello?.passes);
+  const hello = useSession((session) => session.hello);
   const connected = useSession((session) => session.status === 'ready');
-  const { request, problems } = useMemo(() => readDraft(draft, passes ?? []), [draft, passes]);
+  const { request, problems } = useMemo(() => readDraft(draft, hello), [draft, hello]);
   const fields = Object.keys(problems).filter((key) => key !== 'model' && key !== 'steps');
   const reason = problems['model'] ?? problems['steps'] ?? (fields.length > 0 ? RUN_BAR.problems(fields.length) : '');
   return (
@@ -26,7 +26,12 @@ export function RunBar() {
         </p>
       ) : (
         <p className="bar-text">
-          {runSentence(request, draft.form.evaluation?.name ?? null, draft.form.calibration?.name ?? null)}
+          {runSentence(
+            request,
+            draft.form.evaluation?.name ?? null,
+            draft.form.calibration?.name ?? null,
+            hello?.targets ?? [],
+          )}
         </p>
       )}
       <span className="grow" />

@@ -2,7 +2,7 @@
 import { ArrowDown, ArrowUp, ChevronRight, GripVertical, TriangleAlert, X } from 'lucide-react';
 import { useId } from 'react';
 import type { PassInfo } from '../../../native-workers/protocol/studio.ts';
-import { removeStep, resetStep } from '../../stores/draft.ts';
+import { removeStep, resetStep, setOption } from '../../stores/draft.ts';
 import { type EditedStep, isDefault, type Problems } from '../../stores/recipe-form.ts';
 import { RECIPE } from '../../text/new-run.ts';
 import { Button, IconButton } from '../../widgets/button.tsx';
@@ -102,9 +102,9 @@ export function StepCard(props: StepCardProps) {
                 <OptionField
                   key={form.name}
                   form={form}
-                  stepKey={step.key}
                   value={step.values[form.name] ?? ''}
                   problem={problems[`${step.key}.${form.name}`]}
+                  onChange={(next) => setOption(step.key, form.name, next)}
                 />
               ))}
             </div>

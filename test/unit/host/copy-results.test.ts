@@ -24,6 +24,7 @@ describe('copyResults', () => {
     const folder = folderWith(
       ...['manifest.json', '02-optimize.json', 'report.json', 'report.html', 'recipe.json', 'log.txt'],
       ...['models/a.onnx', 'models/a.onnx.data', 'models/b.onnx', 'packages/a.mlpackage/Data/weights.bin'],
+      ...['package/ort/a.ort', 'package/coreml/a.mlpackage/Manifest.json'],
     );
     const manifest = testManifest({
       models: [model('/elsewhere/source.onnx', null), model('models/a.onnx'), model('packages/a.mlpackage')],
@@ -33,7 +34,8 @@ describe('copyResults', () => {
       await copyResults(folder, manifest, out);
       const copied = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
       expect(copied.map((entry) => join(entry.parentPath, entry.name).slice(out.length + 1)).sort()).toEqual([
-        ...['models/a.onnx', 'models/a.onnx.data', 'packages/a.mlpackage/Data/weights.bin'],
+        ...['models/a.onnx', 'models/a.onnx.data', 'package/coreml/a.mlpackage/Manifest.json', 'package/ort/a.ort'],
+        ...['packages/a.mlpackage/Data/weights.bin'],
         ...['recipe.json', 'report.html', 'report.json'],
       ]);
     }

@@ -54,6 +54,10 @@ describe('calls', () => {
     expect(hello.host).toBe('browser');
     expect(hello.passes.map(({ id }) => id)).toContain('clean');
     expect(hello.presets.map(({ name }) => name)).toContain('clean');
+    expect(hello.targets.find(({ id }) => id === 'ort')?.options.map(({ name }) => name)).toEqual([
+      'style',
+      'platform',
+    ]);
   });
 
   it.each([
@@ -113,13 +117,17 @@ describe('calls', () => {
     await expect(unknown).rejects.toMatchObject({ code: 'unknown-pass' });
     const wrong = call('runs.start', { ...run.request, model, recipe: recipe([{ pass: 'clean', options: { x: 1 } }]) });
     await expect(wrong).rejects.toMatchObject({ code: 'invalid-options' });
+    const targets = (id: string, options: Record<string, unknown>) =>
+      call('runs.start', { ...run.request, model, targets: [id], targetOptions: { [id]: options } });
+    await expect(targets('onnx', {})).rejects.toThrow(/no target onnx/);
+    await expect(targets('ort', { style: 'fast' })).rejects.toMatchObject({ code: 'invalid-options' });
     expect(await call('runs.list', { search: '' })).toEqual([]);
   });
 
   it('tell what targets can express, and write nothing', async () => {
     const { call, studio, run } = page();
     const { id } = await studio.grants.grant(run.request.model);
-    const { artifacts } = await call('coverage', { model: id, targets: ['ort', 'tflite'] });
+    const { artifacts } = await call('coverage', { model: id, targets: ['ort', 'tflite'], options: {} });
     expect(artifacts.map(({ target, status }) => [target, status])).toEqual([
       ['ort', 'made'],
       ['tflite', 'made'],

@@ -11,8 +11,8 @@ it('groups what a target cannot express by operator and reason, most frequent fi
       node('d', 'TopK', 'other'),
     ]),
   ).toEqual([
-    { type: 'Loop', reason: 'two', nodes: 2 },
-    { type: 'TopK', reason: 'one', nodes: 1 },
-    { type: 'TopK', reason: 'other', nodes: 1 },
+    { type: 'Loop', reason: 'two', nodes: ['b', 'c'] },
+    { type: 'TopK', reason: 'one', nodes: ['a'] },
+    { type: 'TopK', reason: 'other', nodes: ['d'] },
   ]);
 });

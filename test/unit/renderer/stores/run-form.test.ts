@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Grant, PassInfo } from '../../../../native-workers/protocol/studio.ts';
+import type { Grant, PassInfo, TargetInfo } from '../../../../native-workers/protocol/studio.ts';
 import { studioRunRequestSchema } from '../../../../native-workers/protocol/studio.ts';
 import { newStep } from '../../../../renderer/stores/recipe-form.ts';
 import {
@@ -12,8 +12,17 @@ import {
 
 const model: Grant = { id: 'grant-1', name: 'model.onnx', kind: 'file', bytes: 10 };
 const pass: PassInfo = { id: 'clean', title: '', summary: '', family: 'clean', lossy: false, needs: [], options: [] };
+const target: TargetInfo = {
+  id: 'tflite',
+  title: '',
+  summary: '',
+  options: [
+    { name: 'precision', description: '', kind: 'choice', default: 'float32', choices: ['float32', 'float16'] },
+    { name: 'batch', description: '', kind: 'integer', default: 1, minimum: 0, maximum: 64 },
+  ],
+};
 const read = (change: Partial<RunForm>, grant: Grant | null = model, steps = [newStep(pass)]) =>
-  readRun(grant, { name: 'mine' }, steps, { ...EMPTY_RUN_FORM, ...change }, [pass]);
+  readRun(grant, { name: 'mine' }, steps, { ...EMPTY_RUN_FORM, ...change }, { passes: [pass], targets: [target] });
 
 describe('readRun', () => {
   it('asks for no more than what was filled in', () => {
@@ -107,6 +116,15 @@ describe('readRun', () => {
     expect(Object.keys(problems)).toEqual([field]);
   });
 
+  it('asks for options of targets that are chosen and differ, and finds problems in these alone', () => {
+    const targetValues = { tflite: { precision: 'float32', batch: '2' } };
+    expect(read({ targetValues }).request).not.toHaveProperty('targetOptions');
+    expect(read({ targetValues, targets: ['tflite'] }).request?.targetOptions).toEqual({ tflite: { batch: 2 } });
+    const wrong = { tflite: { batch: '65' } };
+    expect(read({ targetValues: wrong }).problems).toEqual({});
+    expect(Object.keys(read({ targetValues: wrong, targets: ['tflite'] }).problems)).toEqual(['tflite.batch']);
+  });
+
   it('wants both sides of a size', () => {
     expect(read({ height: '224' }).problems).toEqual({ height: 'Give both height and width.' });
   });
@@ -125,14 +143,16 @@ describe('the form from what is known', () => {
       crop: 'no',
       threads: '1, 2',
       maxMb: '2',
-      targets: ['ort', 'coreml'],
+      targets: ['ort', 'tflite'],
+      targetValues: { tflite: { precision: 'float16', batch: '4' } },
     };
     const { request } = read(filled);
-    expect(read(requestFields({ ...request })).request).toEqual(request);
+    expect(request?.targetOptions).toEqual({ tflite: { precision: 'float16', batch: 4 } });
+    expect(read(requestFields({ ...request }, [target])).request).toEqual(request);
   });
 
   it('leaves the form alone when the request is not understood', () => {
-    expect(requestFields({ samples: 'many' })).toEqual({});
+    expect(requestFields({ samples: 'many' }, [target])).toEqual({});
   });
 
   it('reads preprocess.json, and says what is wrong with it', () => {

@@ -27,6 +27,18 @@ describe('the command', () => {
     ]);
   });
 
+  it('packages for the same targets with the same options', async () => {
+    const { manifest, facts } = structuredClone(await goldenInput('mobilenet-int8'));
+    manifest.request['targets'] = ['ort', 'coreml'];
+    manifest.request['targetOptions'] = { ort: { style: 'runtime' }, coreml: { batch: 2, labels: ['a,b', "it's"] } };
+    const outcome = reproduce.build({ manifest, facts });
+    const found = words(outcome.status === 'measured' ? outcome.data.command : '');
+    expect(found.slice(found.indexOf('--target'))).toEqual([
+      ...['--target', 'ort,coreml', '--set', 'ort.style=runtime'],
+      ...['--set', 'coreml.batch=2', '--set', 'coreml.labels=["a,b","it\'s"]'],
+    ]);
+  });
+
   it.each(['it\'s $(touch x) `y` "z" \\ & ; | *', '-rf', 'a\nb', 'ünï/模型.onnx'])(
     'keeps the path %j one word',
     async (path) => {
