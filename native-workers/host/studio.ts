@@ -5,7 +5,7 @@
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { checkTargets, findTargetFacts, TARGET_FACTS } from '../artifacts/targets.ts';
-import { optionForms, passInfo } from '../passes/option-form.ts';
+import { passInfo, targetInfo } from '../passes/option-form.ts';
 import { completeOptions } from '../passes/options.ts';
 import { PRESETS } from '../passes/presets.ts';
 import { findPass, PASSES } from '../passes/registry.ts';
@@ -99,12 +99,7 @@ export class Studio {
         library: workspace.folder,
         passes: PASSES.map(passInfo),
         presets: [...PRESETS],
-        targets: TARGET_FACTS.map((target) => ({
-          id: target.id,
-          title: target.title,
-          summary: target.summary,
-          options: optionForms(target),
-        })),
+        targets: TARGET_FACTS.map(targetInfo),
       }),
       'files.pick': async ({ kind }) => this.#grantAll(await this.#ports.pick(kind)),
       'files.grantPath': async ({ path }) => {

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { HoneError } from '../protocol/errors.ts';
-import type { OptionForm, PassInfo } from '../protocol/studio.ts';
+import type { OptionForm, PassInfo, TargetInfo } from '../protocol/studio.ts';
 import type { Pass } from './pass.ts';
 
 /** The part of JSON Schema that option schemas come out as. */
@@ -37,6 +37,11 @@ export function optionForms({ schema: options, defaults: preset }: WithOptions):
 export function passInfo(pass: Pass): PassInfo {
   const { id, title, summary, family, lossy, needs } = pass;
   return { id, title, summary, family, lossy, needs: [...needs], options: optionForms(pass) };
+}
+
+export function targetInfo(target: WithOptions & Pick<TargetInfo, 'title' | 'summary'>): TargetInfo {
+  const { id, title, summary } = target;
+  return { id, title, summary, options: optionForms(target) };
 }
 
 /** The value that `text` of `--set owner.option=text` stands for. Throws `invalid-options`, naming the option. */

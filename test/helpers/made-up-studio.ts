@@ -6,8 +6,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TARGET_FACTS } from '../../native-workers/artifacts/targets.ts';
 import { type BrowserHost, startBrowserHost } from '../../native-workers/host/browser-host.ts';
 import type { Studio } from '../../native-workers/host/studio.ts';
+import { targetInfo } from '../../native-workers/passes/option-form.ts';
 import { HoneError } from '../../native-workers/protocol/errors.ts';
 import type { InspectFacts, Manifest } from '../../native-workers/protocol/facts.ts';
 import type {
@@ -85,23 +87,7 @@ export const HELLO: StudioResult<'hello'> = {
   host: 'browser',
   platform: 'linux',
   library: '/var/lib/hone',
-  targets: [
-    {
-      id: 'tflite',
-      title: 'TensorFlow Lite',
-      summary: 'A .tflite file for LiteRT on Android, iOS and boards.',
-      options: [
-        {
-          name: 'precision',
-          description: 'How weights are kept.',
-          kind: 'choice',
-          default: 'float32',
-          choices: ['float32', 'float16'],
-        },
-        { name: 'batch', description: 'Batch size.', kind: 'integer', default: 1, minimum: 0, maximum: 64 },
-      ],
-    },
-  ],
+  targets: TARGET_FACTS.map(targetInfo),
   passes: [
     {
       id: 'clean',
