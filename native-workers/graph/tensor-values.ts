@@ -182,7 +182,7 @@ function pack(codes: ArrayLike<number>, bits: number): Uint8Array {
 }
 
 /** Round half to even, as ONNX's Round and QuantizeLinear do. */
-function roundEven(value: number): number {
+export function roundEven(value: number): number {
   const floor = Math.floor(value);
   const rest = value - floor;
   if (rest !== 0.5) return Math.round(value);

@@ -1,17 +1,18 @@
 /**
  * Builds the ONNX graph of a TFLite file. Pictures stand as NHWC in TFLite and as NCHW in ONNX: each tensor of rank 4 can have
  * both forms, made from each other when asked, so that a transpose stands only where a layout is really changed. A quantized
- * activation is its float value followed by QuantizeLinear and DequantizeLinear, which ONNX Runtime fuses back.
+ * activation is its float value followed by QuantizeLinear and DequantizeLinear, which ONNX Runtime fuses back (`codes.ts`).
  */
-import { type Attribute, intAttribute, intsAttribute } from '../../../graph/attribute.ts';
+import { type Attribute, intsAttribute } from '../../../graph/attribute.ts';
 import { type DType, elementCount } from '../../../graph/dtype.ts';
 import { Graph } from '../../../graph/graph.ts';
 import { Tensor, type TensorData } from '../../../graph/tensor.ts';
-import { MemoryData } from '../../../graph/tensor-data.ts';
+import { tensorFromNumbers } from '../../../graph/tensor-values.ts';
 import { type Dim, tensorType } from '../../../graph/types.ts';
 import type { Value } from '../../../graph/value.ts';
 import { HoneError } from '../../../protocol/errors.ts';
 import type { QuantizationInfo, TfliteFile, TfliteOperator, TfliteTensor } from '../file.ts';
+import { type Codes, codesOf, dequantize, inOnnx, quantize, turned } from './codes.ts';
 import { permuted } from './permute.ts';
 
 export type Layout = 'file' | 'nchw';
@@ -23,8 +24,10 @@ export const TO_NHWC = [0, 2, 3, 1];
 export class GraphBuilder {
   readonly graph: Graph;
   readonly file: TfliteFile;
-  /** The float (or plain integer) value of each tensor, by layout. */
+  /** The float (or plain integer) value of each tensor, by layout; of quantized ones made when it is asked for. */
   readonly #forms: Map<number, Map<Layout, Value>> = new Map();
+  /** The integers of each quantized tensor that an operator made. */
+  readonly #codes: Map<number, Map<Layout, Value>> = new Map();
   readonly #names: Set<string> = new Set();
 
   constructor(file: TfliteFile) {
@@ -41,42 +44,90 @@ export class GraphBuilder {
 
   /** Whether the tensor can be had as NCHW without a new transpose. */
   isNchw(index: number): boolean {
-    return this.#forms.get(index)?.has('nchw') ?? false;
+    return this.#forms.get(index)?.has('nchw') === true || this.#codes.get(index)?.has('nchw') === true;
   }
 
   isConstant(index: number): boolean {
     return this.tensor(index).data !== null;
   }
 
-  /** The value of a tensor to compute with: constants dequantized, in the layout asked for (rank 4 only). */
-  value(index: number, layout: Layout = 'file'): Value {
+  /**
+   * The value of a tensor to compute with: dequantized, in the layout asked for (rank 4 only). `as`: other parameters under
+   * which its integers are read, where LiteRT's arithmetic amounts to others than the file says (`rounding.ts`).
+   */
+  value(index: number, layout: Layout = 'file', as: Partial<Codes> = {}): Value {
+    const tensor = this.tensor(index);
+    const perm = layout === 'nchw' ? TO_NCHW : null;
+    if (Object.keys(as).length > 0) {
+      if (tensor.data !== null) return this.constant(index, perm, null, as);
+      const stored = this.#stored(tensor, layout);
+      if (stored !== null) return dequantize(this, this.#codesIn(index, layout), { ...stored, ...as }, tensor.name);
+    }
     const forms = this.#forms.get(index) ?? new Map<Layout, Value>();
     this.#forms.set(index, forms);
-    const known = forms.get(layout);
-    if (known !== undefined) return known;
-    const tensor = this.tensor(index);
-    let made: Value;
-    if (tensor.data !== null) {
-      made = this.constant(index, layout === 'nchw' ? TO_NCHW : null);
-    } else {
-      const other = forms.get(layout === 'nchw' ? 'file' : 'nchw');
-      if (other === undefined)
-        throw new HoneError('file-corrupt', `The tensor ${tensor.name} is read before anything makes it.`, {
-          where: { file: this.file.path, tensor: tensor.name },
-        });
-      made = this.transpose(other, layout === 'nchw' ? TO_NCHW : TO_NHWC);
-    }
+    const made = forms.get(layout) ?? this.#form(index, layout, forms);
     forms.set(layout, made);
     return made;
   }
 
-  /** Sets what an operator made; quantized activations get their Q/DQ pair here. Graph outputs are named at the end. */
-  define(index: number, raw: Value, layout: Layout = 'file'): void {
+  #form(index: number, layout: Layout, forms: ReadonlyMap<Layout, Value>): Value {
     const tensor = this.tensor(index);
-    const value = tensor.quantization !== null && isInteger(tensor.dtype) ? this.requantize(raw, tensor, layout) : raw;
-    value.type = tensorType(tensor.quantization === null ? tensor.dtype : 'float32', dimsOf(tensor, layout));
-    if (value.name.startsWith('~')) value.name = this.unique(this.#hint(index));
-    this.#forms.set(index, new Map([[layout, value]]));
+    if (tensor.data !== null) return this.constant(index, layout === 'nchw' ? TO_NCHW : null);
+    const stored = this.#stored(tensor, layout);
+    if (stored !== null) {
+      const made = dequantize(this, this.#codesIn(index, layout), stored, tensor.name);
+      made.type = tensorType('float32', dimsOf(tensor, layout));
+      return made;
+    }
+    const other = forms.get(layout === 'nchw' ? 'file' : 'nchw');
+    if (other === undefined) throw this.#unmade(tensor);
+    return this.#inOtherLayout(other, layout);
+  }
+
+  #codesIn(index: number, layout: Layout): Value {
+    const forms = this.#codes.get(index);
+    const other = forms?.get(layout === 'nchw' ? 'file' : 'nchw');
+    const made = forms?.get(layout) ?? (other === undefined ? undefined : this.#inOtherLayout(other, layout));
+    if (made === undefined) throw this.#unmade(this.tensor(index));
+    forms?.set(layout, made);
+    return made;
+  }
+
+  #inOtherLayout(value: Value, layout: Layout): Value {
+    return this.transpose(value, layout === 'nchw' ? TO_NCHW : TO_NHWC);
+  }
+
+  #unmade({ name }: TfliteTensor): HoneError {
+    return new HoneError('file-corrupt', `The tensor ${name} is read before anything makes it.`, {
+      where: { file: this.file.path, tensor: name },
+    });
+  }
+
+  /**
+   * Sets what an operator made; quantized activations are quantized here. `as`: other parameters under which the raw value
+   * gives the same integers. Graph outputs are named at the end.
+   */
+  define(index: number, raw: Value, layout: Layout = 'file', as: Partial<Codes> = {}): void {
+    const tensor = this.tensor(index);
+    const stored = this.#stored(tensor, layout);
+    if (stored !== null) {
+      const codes = quantize(this, raw, { ...stored, ...as }, tensor.name);
+      codes.type = tensorType(stored.dtype, dimsOf(tensor, layout));
+      this.#codes.set(index, new Map([[layout, codes]]));
+      this.#forms.delete(index);
+      return;
+    }
+    raw.type = tensorType(tensor.dtype, dimsOf(tensor, layout));
+    if (raw.name.startsWith('~')) raw.name = this.unique(this.#hint(index));
+    this.#forms.set(index, new Map([[layout, raw]]));
+  }
+
+  /** How the integers of a quantized tensor stand in the graph; null for plain tensors. */
+  #stored(tensor: TfliteTensor, layout: Layout): Codes | null {
+    const codes = codesOf(tensor);
+    if (codes === null) return null;
+    const stored = inOnnx(codes);
+    return layout === 'nchw' ? { ...stored, axis: TO_NCHW.indexOf(stored.axis) } : stored;
   }
 
   /** The name of a tensor is kept for the graph's own output, which may be another value: its codes. */
@@ -85,23 +136,27 @@ export class GraphBuilder {
     return this.file.outputs.includes(index) ? `${name}_value` : name;
   }
 
-  /** A graph input: integer codes are dequantized at once. */
+  /** A graph input: integer codes are dequantized at once, and brought to the form that codes have in the graph. */
   defineInput(index: number): void {
     const tensor = this.tensor(index);
     const input = this.graph.addInput(this.unique(tensor.name), tensorType(tensor.dtype, dimsOf(tensor, 'file')));
-    const value =
-      tensor.quantization !== null && isInteger(tensor.dtype)
-        ? this.dequantize(input, tensor.quantization, tensor.dtype, tensor.name)
-        : input;
-    this.#forms.set(index, new Map([['file', value]]));
+    const codes = codesOf(tensor);
+    if (codes === null) {
+      this.#forms.set(index, new Map([['file', input]]));
+      return;
+    }
+    if (inOnnx(codes).dtype === codes.dtype) this.#codes.set(index, new Map([['file', input]]));
+    else this.define(index, dequantize(this, input, codes, tensor.name));
   }
 
   /** A graph output: integer codes where the file has them. */
   defineOutput(index: number): void {
     const tensor = this.tensor(index);
-    let value = this.value(index);
-    const producer = value.producer;
-    if (producer?.opType === 'DequantizeLinear' && isInteger(tensor.dtype)) value = producer.inputs[0] ?? value;
+    const codes = codesOf(tensor);
+    let value: Value;
+    if (codes === null || tensor.data !== null) value = this.value(index);
+    else if (inOnnx(codes).dtype === codes.dtype) value = this.#codesIn(index, 'file');
+    else value = quantize(this, this.value(index), codes, tensor.name);
     if (value.isConstant || this.graph.inputs.includes(value) || this.graph.outputs.includes(value))
       value = this.op('Identity', [value]);
     value.name = this.unique(tensor.name);
@@ -137,19 +192,46 @@ export class GraphBuilder {
   }
 
   /** A constant of the file, dequantized where it is quantized; axes permuted by `perm`, then seen as `shape`. */
-  constant(index: number, perm: readonly number[] | null, shape: readonly number[] | null = null): Value {
+  constant(
+    index: number,
+    perm: readonly number[] | null,
+    shape: readonly number[] | null = null,
+    as: Partial<Codes> = {},
+  ): Value {
     const tensor = this.tensor(index);
-    const moved = this.storedConstant(tensor, perm, shape);
-    if (tensor.quantization === null || !isInteger(tensor.dtype)) return moved;
-    if (tensor.quantization.details !== null) {
+    const codes = codesOf(tensor);
+    const stored = codes === null ? null : { ...inOnnx(codes), ...as };
+    return this.#constant(
+      stored?.dtype === 'uint8' && tensor.dtype === 'int8' ? turned(tensor) : tensor,
+      stored,
+      perm,
+      shape,
+    );
+  }
+
+  /** As `constant`, for the weights of a product or convolution: their integers keep their type. */
+  weights(index: number, perm: readonly number[] | null): Value {
+    const tensor = this.tensor(index);
+    return this.#constant(tensor, codesOf(tensor), perm, null);
+  }
+
+  #constant(
+    tensor: TfliteTensor,
+    codes: Codes | null,
+    perm: readonly number[] | null,
+    shape: readonly number[] | null,
+  ): Value {
+    const stored = this.storedConstant(tensor, perm, shape);
+    if (codes === null) return stored;
+    if (tensor.quantization?.details) {
       throw new HoneError(
         'format-unsupported',
         `The tensor ${tensor.name} is quantized ${tensor.quantization.details}, which Hone does not read.`,
         { where: { file: this.file.path, tensor: tensor.name } },
       );
     }
-    const axis = perm === null ? tensor.quantization.axis : perm.indexOf(tensor.quantization.axis);
-    return this.dequantize(moved, { ...tensor.quantization, axis }, tensor.dtype, tensor.name);
+    const axis = perm === null ? codes.axis : perm.indexOf(codes.axis);
+    return dequantize(this, stored, { ...codes, axis }, tensor.name);
   }
 
   /** The content of a constant as numbers: shapes, axes, paddings. Throws `operator-unsupported` when it is computed. */
@@ -169,20 +251,20 @@ export class GraphBuilder {
   }
 
   int64s(values: readonly number[], shape: readonly number[] = [values.length]): Value {
-    return this.#initializer('int64', shape, BigInt64Array.from(values, BigInt));
+    return this.initializer(tensorFromNumbers('int64', values, shape));
   }
 
   float(value: number): Value {
-    return this.#initializer('float32', [], Float32Array.of(value));
+    return this.initializer(tensorFromNumbers('float32', [value], []));
   }
 
   floats(values: readonly number[], shape: readonly number[]): Value {
-    return this.#initializer('float32', shape, Float32Array.from(values));
+    return this.initializer(tensorFromNumbers('float32', values, shape));
   }
 
   scalar(value: number, dtype: DType): Value {
-    if (dtype === 'int32') return this.#initializer('int32', [], Int32Array.of(value));
-    if (dtype === 'int64') return this.#initializer('int64', [], BigInt64Array.of(BigInt(value)));
+    if (dtype === 'int32') return this.initializer(tensorFromNumbers('int32', [value], []));
+    if (dtype === 'int64') return this.initializer(tensorFromNumbers('int64', [value], []));
     return this.float(value);
   }
 
@@ -198,13 +280,8 @@ export class GraphBuilder {
     const codes =
       tensor.dtype === 'int32'
         ? this.storedConstant(tensor, null, null)
-        : this.#initializer('int32', tensor.shape, Int32Array.from(this.numbers(index)));
-    return this.dequantize(
-      codes,
-      { scales, zeroPoints: scales.map(() => 0), axis: 0, details: null },
-      'int32',
-      tensor.name,
-    );
+        : this.initializer(tensorFromNumbers('int32', this.numbers(index), tensor.shape));
+    return dequantize(this, codes, { dtype: 'int32', scales, zeroPoints: scales.map(() => 0), axis: 0 }, tensor.name);
   }
 
   unique(hint: string): string {
@@ -239,59 +316,9 @@ export class GraphBuilder {
     );
   }
 
-  requantize(value: Value, { quantization, dtype, name }: TfliteTensor, layout: Layout): Value {
-    if (quantization === null) return value;
-    const axis = layout === 'nchw' ? TO_NCHW.indexOf(quantization.axis) : quantization.axis;
-    const parameters = this.#parameters({ ...quantization, axis }, dtype);
-    const codes = this.op('QuantizeLinear', [value, ...parameters.inputs], parameters.attributes);
-    codes.name = this.unique(`${name}_quantized`);
-    return this.op('DequantizeLinear', [codes, ...parameters.inputs], parameters.attributes);
+  initializer(tensor: Tensor): Value {
+    return this.graph.addInitializer(this.unique('constant'), tensor);
   }
-
-  dequantize(codes: Value, quantization: QuantizationInfo, dtype: DType, name: string): Value {
-    const { inputs, attributes } = this.#parameters(quantization, dtype);
-    const value = this.op('DequantizeLinear', [codes, ...inputs], attributes);
-    value.name = this.unique(`${name}_dequantized`);
-    return value;
-  }
-
-  #parameters(
-    { scales, zeroPoints, axis }: QuantizationInfo,
-    dtype: DType,
-  ): { inputs: Value[]; attributes: Record<string, Attribute> } {
-    const perAxis = scales.length > 1;
-    const shape = perAxis ? [scales.length] : [];
-    const scale = this.#initializer('float32', shape, Float32Array.from(scales));
-    const zero = this.#initializer(dtype, shape, codesOf(dtype, zeroPoints));
-    return { inputs: [scale, zero], attributes: perAxis ? { axis: intAttribute(axis) } : {} };
-  }
-
-  #initializer(dtype: DType, shape: readonly number[], content: ArrayBufferView): Value {
-    const bytes = new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
-    return this.graph.addInitializer(
-      this.unique('constant'),
-      new Tensor({ dtype, shape, data: new MemoryData(bytes) }),
-    );
-  }
-}
-
-function codesOf(dtype: DType, values: readonly number[]): ArrayBufferView {
-  if (dtype === 'int32') return Int32Array.from(values);
-  if (dtype === 'int16') return Int16Array.from(values);
-  if (dtype === 'uint8') return Uint8Array.from(values);
-  if (dtype === 'int4') {
-    const bytes = new Uint8Array(Math.ceil(values.length / 2));
-    values.forEach((value, index) => {
-      bytes[index >> 1] = (bytes[index >> 1] ?? 0) | ((value & 15) << (index % 2 === 0 ? 0 : 4));
-    });
-    return bytes;
-  }
-  return Int8Array.from(values);
-}
-
-/** Types whose quantized tensors hold codes. */
-export function isInteger(dtype: DType): boolean {
-  return dtype === 'int8' || dtype === 'uint8' || dtype === 'int16' || dtype === 'int32' || dtype === 'int4';
 }
 
 function dimsOf(tensor: TfliteTensor, layout: Layout): Dim[] {

@@ -16,6 +16,7 @@ import {
   real,
   sharedLayout,
 } from './operator.ts';
+import { addScales, convertScale, leakySlope } from './rounding.ts';
 
 /** One input, one ONNX operator. */
 const unary =
@@ -41,7 +42,7 @@ const composed =
 
 /** Two inputs with broadcasting, then the activation that the options name. */
 const binary =
-  (opType: string, options: 'AddOptions' | 'SubOptions' | 'MulOptions' | 'DivOptions' | null = null): Raise =>
+  (opType: string, options: 'MulOptions' | 'DivOptions' | null = null): Raise =>
   (operator, builder) => {
     const [a, b] = [input(operator, 0, builder), input(operator, 1, builder)];
     const layout = sharedLayout([a, b], builder);
@@ -49,6 +50,27 @@ const binary =
     const code = options === null ? 0 : new Options(operator, options).byte('fused_activation_function');
     builder.define(output(operator, builder), activate(y, code, operator, builder), layout);
   };
+
+/** ADD and SUB, whose 8-bit codes LiteRT multiplies by fewer digits than a float has. */
+const sum =
+  (opType: 'Add' | 'Sub', options: 'AddOptions' | 'SubOptions'): Raise =>
+  (operator, builder) => {
+    const indexes = [input(operator, 0, builder), input(operator, 1, builder)];
+    const target = output(operator, builder);
+    const layout = sharedLayout(indexes, builder);
+    const [a, b, y] = [...indexes, target].map((index) => eightBitScale(index, builder));
+    const scales = a && b && y ? addScales(a, b, y) : null;
+    const terms = indexes.map((index, position) => inLayout(index, layout, builder, scales?.[position]));
+    const code = new Options(operator, options).byte('fused_activation_function');
+    builder.define(target, activate(builder.op(opType, terms), code, operator, builder), layout);
+  };
+
+/** The scale of a tensor of 8-bit codes; null for others. */
+function eightBitScale(index: number, builder: GraphBuilder): number | null {
+  const { dtype, quantization } = builder.tensor(index);
+  const isEightBit = dtype === 'int8' || dtype === 'uint8';
+  return isEightBit && quantization?.scales.length === 1 ? (quantization.scales[0] ?? null) : null;
+}
 
 /** A binary operator followed by others. */
 const binaryThen =
@@ -62,7 +84,13 @@ const binaryThen =
 
 const leakyRelu: Raise = (operator, builder) => {
   const alpha = new Options(operator, 'LeakyReluOptions').float('alpha');
-  unary('LeakyRelu', { alpha: real(alpha) })(operator, builder);
+  const data = input(operator, 0, builder);
+  const target = output(operator, builder);
+  const layout = sharedLayout([data], builder);
+  const [from, to] = [eightBitScale(data, builder), eightBitScale(target, builder)];
+  const [scale, slope] = from && to ? [convertScale(from, to), leakySlope(alpha, from, to)] : [null, alpha];
+  const x = inLayout(data, layout, builder, scale);
+  builder.define(target, builder.op('LeakyRelu', [x], { alpha: real(slope) }), layout);
 };
 
 const prelu: Raise = (operator, builder) => {
@@ -106,7 +134,14 @@ const dequantize: Raise = (operator, builder) => {
 };
 
 /** QUANTIZE from float, or from other parameters: the Q/DQ pair of the output does it. */
-const quantize: Raise = unary('Identity');
+const quantize: Raise = (operator, builder) => {
+  const data = input(operator, 0, builder);
+  const target = output(operator, builder);
+  const layout = sharedLayout([data], builder);
+  const [from, to] = [eightBitScale(data, builder), eightBitScale(target, builder)];
+  const scale = from && to ? convertScale(from, to) : null;
+  builder.define(target, builder.op('Identity', [inLayout(data, layout, builder, scale)]), layout);
+};
 
 const select: Raise = (operator, builder) => {
   const indexes = [0, 1, 2].map((position) => input(operator, position, builder));
@@ -134,8 +169,8 @@ const softmax =
   };
 
 export const ELEMENTWISE: Readonly<Record<string, Raise>> = {
-  ADD: binary('Add', 'AddOptions'),
-  SUB: binary('Sub', 'SubOptions'),
+  ADD: sum('Add', 'AddOptions'),
+  SUB: sum('Sub', 'SubOptions'),
   MUL: binary('Mul', 'MulOptions'),
   DIV: binary('Div', 'DivOptions'),
   MAXIMUM: binary('Max'),

@@ -85,13 +85,17 @@ export function sharedLayout(indexes: readonly number[], builder: GraphBuilder):
   return all4 && variable.some((index) => builder.isNchw(index)) ? 'nchw' : 'file';
 }
 
-/** A value in `layout`: a constant of rank 0 or 1 becomes one that broadcasts over the channels. */
-export function inLayout(index: number, layout: Layout, builder: GraphBuilder): Value {
+/**
+ * A value in `layout`: a constant of rank 0 or 1 becomes one that broadcasts over the channels. `scale`: in place of the
+ * file's, for quantized tensors.
+ */
+export function inLayout(index: number, layout: Layout, builder: GraphBuilder, scale: number | null = null): Value {
   const rank = rankOf(index, builder);
+  const as = scale === null ? {} : { scales: [scale] };
   if (layout === 'nchw' && rank === 1 && builder.isConstant(index)) {
-    return builder.constant(index, null, [builder.tensor(index).shape[0] ?? 1, 1, 1]);
+    return builder.constant(index, null, [builder.tensor(index).shape[0] ?? 1, 1, 1], as);
   }
-  return builder.value(index, rank === 4 ? layout : 'file');
+  return builder.value(index, rank === 4 ? layout : 'file', as);
 }
 
 /** Where an axis of the file's layout stands in `layout`. */

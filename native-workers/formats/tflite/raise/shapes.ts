@@ -2,7 +2,9 @@
 import { intAttribute, stringAttribute } from '../../../graph/attribute.ts';
 import { DTYPES } from '../../../graph/dtype.ts';
 import type { GraphBuilder } from './builder.ts';
+import { codesOf } from './codes.ts';
 import { activate, axisIn, inLayout, input, Options, output, type Raise, rankOf, sharedLayout } from './operator.ts';
+import { meanCodes } from './rounding.ts';
 
 const reshape: Raise = (operator, builder) => {
   const target = builder.tensor(output(operator, builder));
@@ -73,12 +75,21 @@ const REDUCTIONS: Readonly<Record<string, string>> = {
 const reduce: Raise = (operator, builder) => {
   const data = input(operator, 0, builder);
   const rank = rankOf(data, builder);
+  const { quantization } = builder.tensor(data);
   const keep = new Options(operator, 'ReducerOptions').bool('keep_dims');
   const axes = builder.numbers(input(operator, 1, builder)).map((axis) => (axis < 0 ? axis + rank : axis));
   // Without its sizes of 1, what is left must stand in the file's order: so only whole pictures are reduced as NCHW.
   const wholePictures = rank === 4 && axes.length === 2 && axes.includes(1) && axes.includes(2);
   const layout = keep || wholePictures ? sharedLayout([data], builder) : 'file';
   const moved = axes.map((axis) => axisIn(axis, rank, layout));
+  if (operator.type === 'MEAN' && wholePictures && quantization !== null) {
+    // ONNX Runtime adds the codes of a global pool as integers, as LiteRT does; it has no kernel of integers for ReduceMean.
+    const as = meanCodes(codesOf(builder.tensor(data)), codesOf(builder.tensor(output(operator, builder))));
+    const mean = builder.op('GlobalAveragePool', [builder.value(data, 'nchw', as.input)]);
+    const y = keep ? mean : builder.op('Reshape', [mean, builder.int64s([0, -1])]);
+    builder.define(output(operator, builder), y, keep ? 'nchw' : 'file', as.output);
+    return;
+  }
   const opType = REDUCTIONS[operator.type] ?? 'ReduceMean';
   const y = builder.op(opType, [inLayout(data, layout, builder), builder.int64s(moved)], {
     keepdims: intAttribute(keep ? 1 : 0),
@@ -100,7 +111,7 @@ const fullyConnected: Raise = (operator, builder) => {
       ? builder.value(data)
       : builder.op('Reshape', [builder.value(data), builder.int64s([-1, inputs])]);
   const bias = operator.inputs[2];
-  const terms = [flat, filter.data === null ? builder.value(weight) : builder.constant(weight, null)];
+  const terms = [flat, filter.data === null ? builder.value(weight) : builder.weights(weight, null)];
   if (bias !== undefined && bias >= 0)
     terms.push(builder.bias(bias, source.dtype === 'float32' ? null : source.quantization, filter.quantization));
   const product = builder.op('Gemm', terms, { transB: intAttribute(1) });

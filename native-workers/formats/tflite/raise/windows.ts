@@ -4,7 +4,9 @@ import type { Attribute } from '../../../graph/attribute.ts';
 import { intAttribute, intsAttribute, stringAttribute } from '../../../graph/attribute.ts';
 import type { TfliteOperator } from '../file.ts';
 import type { GraphBuilder } from './builder.ts';
+import { codesOf } from './codes.ts';
 import { activate, input, Options, output, type Raise } from './operator.ts';
+import { averagePoolCodes, resizedCodes } from './rounding.ts';
 
 const SAME = 0;
 
@@ -42,7 +44,7 @@ const conv: Raise = (operator, builder) => {
   const strides = [options.int('stride_h', 1), options.int('stride_w', 1)];
   const dilations = [options.int('dilation_h_factor', 1), options.int('dilation_w_factor', 1)];
   // OHWI to OIHW; depthwise filters are 1HWC and become CHW with one input channel each.
-  const kernel = builder.constant(weight, depthwise ? [3, 0, 1, 2] : [0, 3, 1, 2]);
+  const kernel = builder.weights(weight, depthwise ? [3, 0, 1, 2] : [0, 3, 1, 2]);
   const bias = operator.inputs[2];
   const y = builder.op(
     'Conv',
@@ -90,7 +92,7 @@ const transposeConv: Raise = (operator, builder) => {
   });
   const extra = end.map((value) => Math.max(0, -value));
   const bias = operator.inputs[3];
-  const inputs = [builder.value(data, 'nchw'), builder.constant(weight, [3, 0, 1, 2])];
+  const inputs = [builder.value(data, 'nchw'), builder.weights(weight, [3, 0, 1, 2])];
   if (bias !== undefined && bias >= 0)
     inputs.push(
       builder.bias(bias, quantizedInput(source.quantization, source.dtype), builder.tensor(weight).quantization),
@@ -111,9 +113,14 @@ const transposeConv: Raise = (operator, builder) => {
 const pool: Raise = (operator, builder) => {
   const options = new Options(operator, 'Pool2DOptions');
   const data = input(operator, 0, builder);
+  const isAverage = operator.type === 'AVERAGE_POOL_2D';
   const kernel = [options.int('filter_height', 1), options.int('filter_width', 1)];
   const strides = [options.int('stride_h', 1), options.int('stride_w', 1)];
-  const y = builder.op(operator.type === 'MAX_POOL_2D' ? 'MaxPool' : 'AveragePool', [builder.value(data, 'nchw')], {
+  const count = kernel.reduce((all, size) => all * size, 1);
+  // Windows that SAME cuts hold fewer elements, of odd and even number.
+  const counts = options.byte('padding') === SAME && count > 1 ? [count, 2] : [count];
+  const as = isAverage ? averagePoolCodes(codesOf(builder.tensor(data)), counts) : null;
+  const y = builder.op(isAverage ? 'AveragePool' : 'MaxPool', [builder.value(data, 'nchw', as?.input)], {
     kernel_shape: intsAttribute(kernel),
     strides: intsAttribute(strides),
     // Padding is left out of the average in both formats (count_include_pad 0).
@@ -123,6 +130,7 @@ const pool: Raise = (operator, builder) => {
     output(operator, builder),
     activate(y, options.byte('fused_activation_function'), operator, builder),
     'nchw',
+    as?.output,
   );
 };
 
@@ -134,16 +142,17 @@ const resize: Raise = (operator, builder) => {
   const [batch = 1, , , channels = 1] = builder.tensor(data).shape;
   const align = options.bool('align_corners');
   const half = options.bool('half_pixel_centers');
+  const as = bilinear ? resizedCodes(codesOf(builder.tensor(data))) : null;
   const y = builder.op(
     'Resize',
-    [builder.value(data, 'nchw'), null, null, builder.int64s([batch, channels, height, width])],
+    [builder.value(data, 'nchw', as?.input), null, null, builder.int64s([batch, channels, height, width])],
     {
       mode: stringAttribute(bilinear ? 'linear' : 'nearest'),
       coordinate_transformation_mode: stringAttribute(align ? 'align_corners' : half ? 'half_pixel' : 'asymmetric'),
       ...(bilinear ? {} : { nearest_mode: stringAttribute(align || half ? 'round_prefer_ceil' : 'floor') }),
     },
   );
-  builder.define(output(operator, builder), y, 'nchw');
+  builder.define(output(operator, builder), y, 'nchw', as?.output);
 };
 
 const blocks: Raise = (operator, builder) => {
