@@ -35,7 +35,7 @@ export class ProgressLine {
     if (this.#stream.isTTY === true) {
       this.#draw(progress);
     } else {
-      this.#stream.write(`${plain(phase)}${this.#counts(progress)}\n`);
+      this.#stream.write(`${plain(this.#text(progress))}\n`);
     }
   }
 
@@ -55,13 +55,13 @@ export class ProgressLine {
     const share = progress.total === null || progress.total === 0 ? null : Math.min(1, progress.done / progress.total);
     const filled = Math.round((share ?? 0) * BAR);
     const bar = share === null ? '' : `[${'='.repeat(filled)}${' '.repeat(BAR - filled)}] `;
-    const detail = progress.detail === undefined ? '' : ` ${progress.detail}`;
-    const text = plain(`${bar}${this.#phase}${this.#counts(progress)}${detail}`);
+    const text = plain(`${bar}${this.#text(progress)}`);
     this.#stream.write(`\r\u001b[K${text.slice(0, (this.#stream.columns ?? 80) - 1)}`);
     this.#drawn = true;
   }
 
-  #counts({ done, total }: Progress): string {
-    return total === null ? '' : ` ${Math.floor(done)}/${total}`;
+  #text({ done, total, detail }: Progress): string {
+    const counts = total === null ? '' : ` ${Math.floor(done)}/${total}`;
+    return `${this.#phase}${counts}${detail === undefined ? '' : `, ${detail}`}`;
   }
 }

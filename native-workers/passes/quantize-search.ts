@@ -24,7 +24,7 @@ import { raiseOpset } from './quantization/opset.ts';
 import { type PlacementOptions, placeQuantization } from './quantization/placement.ts';
 import { multiplicationsOf } from './quantization/probes.ts';
 import { ACTIVATION_METHODS, type ActivationMethod, calibrateRanges } from './quantization/ranges.ts';
-import { predictSaturation, saturationNotes } from './quantization/saturation.ts';
+import { forecastSaturation, saturationNotes } from './quantization/saturation.ts';
 import { type LayerSensitivity, measureSensitivity } from './quantization/sensitivity.ts';
 import { QUANTIZATION_TARGETS } from './quantization/targets.ts';
 
@@ -163,9 +163,14 @@ export const quantizeSearch = definePass(
     if (best === null) return { status: 'unchanged', reason: missedBy(points, options, trial), details };
     model.graph = best.model.graph;
     for (const [domain, version] of best.model.opsets) model.opsets.set(domain, version);
-    const saturation = options.pairSafe
-      ? null
-      : await predictSaturation(model, placement, calibration, target, SATURATION_SAMPLES, context);
+    const saturation = await forecastSaturation(
+      model,
+      placement,
+      calibration,
+      target,
+      { pairSafe: options.pairSafe, samples: SATURATION_SAMPLES },
+      context,
+    );
     return {
       status: 'changed',
       counts: { ...best.applied.counts, 'layers left float by the search': best.float.size },

@@ -18,7 +18,7 @@ import { layerGraph } from './quantization/layer-graph.ts';
 import { raiseOpset } from './quantization/opset.ts';
 import { type Placement, placeQuantization } from './quantization/placement.ts';
 import { ACTIVATION_METHODS, type ActivationMethod, calibrateRanges } from './quantization/ranges.ts';
-import { predictSaturation, saturationNotes } from './quantization/saturation.ts';
+import { forecastSaturation, saturationNotes } from './quantization/saturation.ts';
 import { QUANTIZATION_TARGETS } from './quantization/targets.ts';
 
 export interface QuantizeStaticOptions {
@@ -42,7 +42,7 @@ export interface QuantizeStaticOptions {
   readonly minimumWeights: number;
   /** Samples on which the loss on CPUs without VNNI is predicted; 0 leaves that out. */
   readonly saturationSamples: number;
-  /** Names of nodes, or operator types, that stay float. */
+  /** Names of nodes (as notes give them where a node has none), or operator types, that stay float. */
   readonly exclude: readonly string[];
   /** Quantizes a model that is quantized already. */
   readonly force: boolean;
@@ -127,15 +127,20 @@ export const quantizeStatic = definePass(
       );
     const layers = layerGraph(placement.compute);
     const applied = applyQuantization(model, placement, calibration, target, options);
-    const saturation = options.pairSafe
-      ? null
-      : await predictSaturation(model, placement, calibration, target, options.saturationSamples, context);
+    const saturation = await forecastSaturation(
+      model,
+      placement,
+      calibration,
+      target,
+      { pairSafe: options.pairSafe, samples: options.saturationSamples },
+      context,
+    );
     return {
       status: 'changed',
       counts: applied.counts,
       notes: [...applied.notes, ...saturationNotes(saturation)],
       expects: applied.expects,
-      // `quantization`: LayerFacts by layer. `saturation`: SaturationFacts, or null where nothing can saturate.
+      // `quantization`: LayerFacts by layer. `saturation`: SaturationForecast.
       details: { quantization: applied.layers, layers, saturation },
     };
   },

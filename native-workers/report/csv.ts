@@ -3,6 +3,7 @@
  * `kind, name, provider, threads, batch, variant, block, index, value, unit`; what does not apply is empty.
  */
 import type { Cell, ComparisonRow, ReportDocument } from './document.ts';
+import { dataOf } from './outcome.ts';
 import { csvField } from './text.ts';
 
 const COLUMNS = ['kind', 'name', 'provider', 'threads', 'batch', 'variant', 'block', 'index', 'value', 'unit'] as const;
@@ -10,7 +11,12 @@ const COLUMNS = ['kind', 'name', 'provider', 'threads', 'batch', 'variant', 'blo
 type Row = Partial<Record<(typeof COLUMNS)[number], string | number | null>>;
 
 export function renderCsv(report: ReportDocument): string {
-  const rows = [...report.table.flatMap(summaryRows), ...metricRows(report), ...sampleRows(report)];
+  const rows = [
+    ...report.table.flatMap(summaryRows),
+    ...saturationRows(report),
+    ...metricRows(report),
+    ...sampleRows(report),
+  ];
   const lines = rows.map((row) => COLUMNS.map((column) => csvField(row[column] ?? null)).join(','));
   return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
 }
@@ -36,6 +42,22 @@ function summaryRows({ id, unit, before, after, ratio, delta, interval }: Compar
     ...extra.flatMap(([variant, value]): Row[] =>
       value === null ? [] : [{ kind: 'summary', name: id, variant, value, unit: changeUnit }],
     ),
+  ];
+}
+
+function saturationRows({ sections }: ReportDocument): Row[] {
+  const data = dataOf(sections.saturation);
+  if (data === null) return [];
+  const { agreement, change, layers } = data;
+  return [
+    { kind: 'saturation', name: 'change', value: change },
+    ...(agreement === null
+      ? []
+      : [{ kind: 'saturation', name: 'agreement', value: agreement.share, unit: 'share' } satisfies Row]),
+    ...layers.flatMap(({ node, error, share }): Row[] => [
+      { kind: 'saturation', name: node, variant: 'error', value: error, unit: 'share' },
+      { kind: 'saturation', name: node, variant: 'pairs', value: share, unit: 'share' },
+    ]),
   ];
 }
 

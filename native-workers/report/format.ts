@@ -58,6 +58,11 @@ export function formatShare(share: number): string {
   return `${percent.toFixed(decimals).replace('-', MINUS)} %`;
 }
 
+/** A share that may be far under a percent: what `formatShare` would round to nothing is given in a million. */
+export function formatSmallShare(share: number): string {
+  return share > 0 && share < 5e-4 ? `${digits(share * 1e6)} in a million` : formatShare(share);
+}
+
 /** A difference of shares, in percentage points, with its sign. */
 export function formatPoints(delta: number): string {
   return `${signedPoints(delta)} points`;

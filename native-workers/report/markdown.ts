@@ -1,6 +1,17 @@
 /** The report as Markdown for pull requests: the verdict and tables first, details folded, no raw samples. */
 import type { ComparisonRow, ReportDocument } from './document.ts';
-import { formatBytes, formatCell, formatMs, formatNumber, formatRowChange } from './format.ts';
+import {
+  formatBytes,
+  formatCell,
+  formatElement,
+  formatMs,
+  formatNumber,
+  formatRange,
+  formatRowChange,
+  formatShare,
+  formatSmallShare,
+  plural,
+} from './format.ts';
 import { dataOf } from './outcome.ts';
 import type { PassesSection } from './sections/passes.ts';
 import { fencedBlock, escapeMarkdown as text } from './text.ts';
@@ -18,6 +29,7 @@ export function renderMarkdown(report: ReportDocument): string {
     budgetsOf(report),
     hintsOf(report),
     flipsOf(report),
+    saturationOf(report),
     passesOf(report),
     reproduceOf(report),
     provenanceOf(report),
@@ -89,6 +101,25 @@ function flipsOf({ sections }: ReportDocument): string {
     `Samples whose answer changed: ${counts}`,
     table(['Sample', '', 'Label', 'Before', 'After'], rows, []) + more,
   );
+}
+
+/** The layers with the largest error are enough to see where it comes from. */
+const SATURATED_LAYERS = 10;
+
+function saturationOf({ sections }: ReportDocument): string {
+  const data = dataOf(sections.saturation);
+  if (data === null) return '';
+  const { agreement, change, samples, layers } = data;
+  const found =
+    agreement === null
+      ? `the outputs change by ${formatElement(change)}`
+      : `${formatShare(agreement.share)} of the answers stay the same (${formatRange(agreement.interval, 'share')})`;
+  const head = `On x86 processors without VNNI ${found}, as emulated on ${plural(samples, 'sample')}; sums are cut off in ${plural(layers.length, 'layer')}.`;
+  if (layers.length === 0) return head;
+  const rows = layers
+    .slice(0, SATURATED_LAYERS)
+    .map(({ node, error, share }) => [text(node), formatShare(error), formatSmallShare(share)]);
+  return folded(head, table(['Layer', 'Error of its sums', 'Pairs cut off'], rows, [1, 2]));
 }
 
 function passesOf({ sections }: ReportDocument): string {

@@ -1,6 +1,6 @@
 /** What a reader must know before relying on a number of the report. Serious first. */
 import type { BudgetRow, Warning } from './document.ts';
-import { formatChange, formatCount, joinWords, plural } from './format.ts';
+import { formatChange, formatCount, formatShare, joinWords, plural } from './format.ts';
 import type { ReportInput } from './input.ts';
 import { dataOf } from './outcome.ts';
 import type { Sections } from './sections/registry.ts';
@@ -17,6 +17,7 @@ export function buildWarnings(input: ReportInput, sections: Sections, budgets: r
     ...stageWarnings(input),
     ...passWarnings(sections),
     ...fidelityWarnings(sections),
+    ...saturationWarnings(sections),
     ...accuracyWarnings(sections),
     ...evaluationNotes(input),
     ...budgetWarnings(budgets),
@@ -100,6 +101,20 @@ function fidelityWarnings(sections: Sections): Warning[] {
     ...(fidelity.inputs === 'seeded'
       ? [caution('seeded-inputs', 'Fidelity was measured on random inputs: real inputs may fare better or worse.')]
       : []),
+  ];
+}
+
+/** Only where the accuracy of this report does not hold the loss, or was not measured with it. */
+function saturationWarnings(sections: Sections): Warning[] {
+  const saturation = dataOf(sections.saturation);
+  if (saturation === null || saturation.verdict !== 'large' || saturation.machine === 'affected') return [];
+  const { agreement, samples } = saturation;
+  const lost = agreement === null ? 'the outputs change' : `${formatShare(1 - agreement.share)} of the answers change`;
+  return [
+    caution(
+      'saturation',
+      `On x86 processors without VNNI sums are cut off, and ${lost} (emulated on ${plural(samples, 'sample')}): see the section on them.`,
+    ),
   ];
 }
 

@@ -10,12 +10,14 @@ export interface ChartProps {
   readonly height: number;
   /** Pure: the same theme gives the same chart. Keep it stable between renders where the data is. */
   readonly option: (theme: ChartTheme) => EChartsOption;
+  /** Told the `place` of the mark that was clicked. The same must be possible in the table beside the chart. */
+  readonly onPick?: (place: number) => void;
 }
 
 /** Pixels between the edges of an A4 page with the margins of the print style. */
 const PRINT_WIDTH = 660;
 
-export function Chart({ description, height, option }: ChartProps) {
+export function Chart({ description, height, option, onPick }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
 
   useEffect(() => {
@@ -24,6 +26,9 @@ export function Chart({ description, height, option }: ChartProps) {
     const chart = init(element, null, { renderer: 'svg', height });
     const draw = (): void => chart.setOption(option(themeAt(element)), true);
     draw();
+    chart.on('click', ({ data }) => {
+      if (typeof data === 'object' && data !== null && 'place' in data) onPick?.(Number(data['place']));
+    });
 
     const resized = new ResizeObserver(() => chart.resize({ height }));
     resized.observe(element);
@@ -53,7 +58,7 @@ export function Chart({ description, height, option }: ChartProps) {
       printing.removeEventListener('change', onPrint);
       chart.dispose();
     };
-  }, [option, height]);
+  }, [option, height, onPick]);
 
   return <div ref={box} className="chart" role="img" aria-label={description} style={{ height }} />;
 }

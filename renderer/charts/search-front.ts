@@ -18,15 +18,19 @@ export interface SearchMark {
 const LARGEST = 26;
 const SMALLEST = 9;
 
-export function searchFront(marks: readonly SearchMark[], theme: ChartTheme): EChartsOption {
+/** `picked`: the mark that is ringed, by its place. */
+export function searchFront(marks: readonly SearchMark[], picked: number, theme: ChartTheme): EChartsOption {
   const most = Math.max(...marks.map(({ bytes }) => bytes), 1);
   const series = (name: string, color: string, symbol: string, members: readonly SearchMark[]) => ({
     type: 'scatter' as const,
     name,
     symbol,
     itemStyle: { color, opacity: 0.85, borderColor: theme.surface, borderWidth: 1 },
+    cursor: 'pointer',
     data: members.map((mark) => ({
       name: nameOf(mark),
+      place: marks.indexOf(mark),
+      ...(marks[picked] === mark ? { itemStyle: { borderColor: theme.text, borderWidth: 2 } } : {}),
       value: [mark.drop, mark.ms],
       symbolSize: Math.max(SMALLEST, LARGEST * Math.sqrt(mark.bytes / most)),
       tooltip: { formatter: () => wordsOf(mark) },

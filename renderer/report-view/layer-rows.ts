@@ -1,5 +1,6 @@
 /** The layers of a model as the view by layer shows them: what the plan, the quantizer and the search each know of one. */
 import type { QuantizationSection, QuantizedLayer } from '../../native-workers/report/sections/quantization.ts';
+import type { SaturationSection } from '../../native-workers/report/sections/saturation.ts';
 
 export interface LayerRow {
   readonly node: string;
@@ -11,6 +12,8 @@ export interface LayerRow {
   readonly gainMs: number | null;
   readonly isFloat: boolean;
   readonly facts: QuantizedLayer | null;
+  /** What is lost on processors without VNNI; null where nothing is, or it was not emulated. */
+  readonly saturation: SaturationSection['layers'][number] | null;
 }
 
 export interface LayerRows {
@@ -23,10 +26,14 @@ export interface LayerRows {
   readonly rows: readonly LayerRow[];
 }
 
-export function layerRows({ passes, graph, sensitivity }: QuantizationSection): LayerRows {
+export function layerRows(
+  { passes, graph, sensitivity }: QuantizationSection,
+  saturated: SaturationSection['layers'] = [],
+): LayerRows {
   const hasNoise = passes.some(({ layers }) => layers.some(({ sqnrDb }) => sqnrDb !== null));
   const measure = sensitivity.length > 0 ? 'outputs' : hasNoise ? 'noise' : 'weights';
   const facts = new Map(passes.flatMap(({ layers }) => layers.map((layer) => [layer.node, layer])));
+  const losses = new Map(saturated.map((loss) => [loss.node, loss]));
   const harms = new Map(sensitivity.map((row) => [row.node, row]));
   const known = [...graph.map((link) => link), ...unlinked([...sensitivity, ...facts.values()], graph)];
   return {
@@ -42,6 +49,7 @@ export function layerRows({ passes, graph, sensitivity }: QuantizationSection): 
         gainMs: searched?.gainMs ?? null,
         isFloat: searched?.float ?? quantized === null,
         facts: quantized,
+        saturation: losses.get(node) ?? null,
       };
     }),
   };

@@ -1,11 +1,11 @@
-/** Layer by layer: the graph at the left, how much each layer harms beside it, and all that is known of the one that is chosen. */
-import { type KeyboardEvent, useCallback, useId, useRef, useState } from 'react';
-import { formatElement, formatMs, formatShare, plural } from '../../native-workers/report/format.ts';
+/** Layer by layer: the graph, how much each layer harms beside it, and below all that is known of the one that is chosen. */
+import { type KeyboardEvent, useCallback, useEffect, useId, useRef, useState } from 'react';
+import { formatElement, formatMs, formatShare, formatSmallShare, plural } from '../../native-workers/report/format.ts';
 import { visible } from '../../native-workers/report/text.ts';
 import { Chart } from '../charts/chart.tsx';
 import type { ChartTheme } from '../charts/theme.ts';
 import { valueHistogram } from '../charts/value-histogram.ts';
-import { LayerLanes } from './layer-lanes.tsx';
+import { LayerGraph } from './layer-graph.tsx';
 import { byHarm, type LayerRow, type LayerRows } from './layer-rows.ts';
 import { type Fact, Facts, Name, Pill } from './parts.tsx';
 
@@ -39,6 +39,8 @@ export function LayerView({ measure, rows }: LayerRows) {
   const most = rows.reduce((largest, { harm }) => Math.max(largest, harm ?? 0), 0);
   const { title, text, format } = MEASURES[measure];
   const selected = rows[chosen];
+  const isLinked = rows.some(({ after }) => after.length > 0);
+  useRowInSight(list, chosen);
 
   const move = (event: KeyboardEvent): void => {
     const at = order.indexOf(chosen);
@@ -48,7 +50,7 @@ export function LayerView({ measure, rows }: LayerRows) {
     event.preventDefault();
     if (next === undefined) return;
     setChosen(next);
-    list.current?.querySelector<HTMLElement>(`[data-place="${next}"]`)?.focus();
+    list.current?.querySelector<HTMLElement>(`[data-place="${next}"]`)?.focus({ preventScroll: true });
   };
 
   return (
@@ -56,7 +58,7 @@ export function LayerView({ measure, rows }: LayerRows) {
       <div className="report-layers-head">
         <h3 id={heading}>{title}</h3>
         <p className="report-meta">
-          {text} {rows.some(({ isFloat }) => isFloat) ? 'Hollow dots and bars are layers that stay float.' : ''}
+          {text} {rows.some(({ isFloat }) => isFloat) ? 'Dashed boxes and hollow bars are layers that stay float.' : ''}
         </p>
         <button
           type="button"
@@ -67,9 +69,9 @@ export function LayerView({ measure, rows }: LayerRows) {
           Most harmful first
         </button>
       </div>
-      <div className="report-layers-body">
+      <div className={isLinked ? 'report-layers-body report-layers-linked' : 'report-layers-body'}>
+        {isLinked ? <LayerGraph rows={rows} most={most} chosen={chosen} onChoose={setChosen} /> : null}
         <div className="report-layer-list">
-          <LayerLanes rows={rows} order={order} linked={sort === 'graph'} chosen={chosen} />
           <ol ref={list} aria-labelledby={heading}>
             {order.map((place) => {
               const row = rows[place];
@@ -97,10 +99,21 @@ export function LayerView({ measure, rows }: LayerRows) {
             })}
           </ol>
         </div>
-        {selected === undefined ? null : <LayerFacts key={chosen} measure={measure} row={selected} rows={rows} />}
       </div>
+      {selected === undefined ? null : <LayerFacts key={chosen} measure={measure} row={selected} rows={rows} />}
     </section>
   );
+}
+
+/** Scrolls the list alone: the page stays where it is. */
+function useRowInSight(list: React.RefObject<HTMLOListElement | null>, chosen: number): void {
+  useEffect(() => {
+    const box = list.current?.parentElement;
+    const row = list.current?.querySelector<HTMLElement>(`[data-place="${chosen}"]`)?.parentElement;
+    if (box == null || row == null) return;
+    const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight];
+    if (top < box.scrollTop || bottom > box.scrollTop + box.clientHeight) box.scrollTop = top - box.clientHeight / 2;
+  }, [list, chosen]);
 }
 
 /** Words and numbers stand beside it, so it says nothing to those who cannot see it. */
@@ -138,15 +151,17 @@ function LayerFacts({ measure, row, rows }: LayerFactsProps) {
           </>
         )}
       </p>
-      <Facts facts={factsOf(measure, row)} />
-      {facts?.histogram == null || facts.input === null ? null : (
-        <InputHistogram counts={facts.histogram} input={facts.input} kept={facts.kept} clipped={facts.clipped} />
-      )}
+      <div className="report-layer-facts-body">
+        <Facts facts={factsOf(measure, row)} />
+        {facts?.histogram == null || facts.input === null ? null : (
+          <InputHistogram counts={facts.histogram} input={facts.input} kept={facts.kept} clipped={facts.clipped} />
+        )}
+      </div>
     </section>
   );
 }
 
-function factsOf(measure: LayerRows['measure'], { harm, gainMs, facts }: LayerRow): Fact[] {
+function factsOf(measure: LayerRows['measure'], { harm, gainMs, facts, saturation }: LayerRow): Fact[] {
   const { fact, format } = MEASURES[measure];
   const input = facts?.input ?? null;
   const all: (Fact | null)[] = [
@@ -164,6 +179,12 @@ function factsOf(measure: LayerRows['measure'], { harm, gainMs, facts }: LayerRo
     facts?.clipped == null ? null : { label: 'Clipped', value: formatShare(facts.clipped) },
     facts?.weightError == null ? null : { label: 'Error of the weights', value: formatShare(facts.weightError) },
     facts?.sqnrDb == null ? null : { label: 'Expected SQNR', value: `${facts.sqnrDb.toFixed(1)} dB` },
+    saturation === null
+      ? null
+      : {
+          label: 'Without VNNI',
+          value: `${formatShare(saturation.error)} error of its sums, ${formatSmallShare(saturation.share)} of the pairs cut off`,
+        },
   ];
   return all.filter((each) => each !== null);
 }

@@ -80,15 +80,15 @@ export function takeRecipe(recipe: Recipe): string | null {
 }
 
 /**
- * Prepares another run like an earlier one: its recipe, seed, model and data, as far as the files are still there.
- * Returns what is wrong with the recipe, or null.
+ * Prepares another run like an earlier one: its recipe or another one, its seed, model and data, as far as the files are still
+ * there. Returns what is wrong with the recipe, or null.
  */
-export async function repeatRun(id: string): Promise<string | null> {
+export async function repeatRun(id: string, recipe?: Recipe): Promise<string | null> {
   const [manifest, grants] = await Promise.all([
     studio().call('runs.manifest', { id }),
     studio().call('runs.grants', { id }),
   ]);
-  const problem = takeRecipe(manifest.recipe);
+  const problem = takeRecipe(recipe ?? manifest.recipe);
   if (problem !== null) return problem;
   useDraft.setState(({ form }) => ({
     form: {

@@ -86,6 +86,9 @@ export const REPORT = {
   noSaved: 'No report is open',
   noSavedText: 'Drop a report.html or report.json on the window, or choose one.',
   choose: 'Choose a report',
+  pickedTitle: (float: number) =>
+    float === 0 ? 'INT8, all layers' : `INT8, ${float} ${float === 1 ? 'layer' : 'layers'} float`,
+  pickedSummary: 'A model that a search measured, picked by hand.',
 } as const;
 
 export const COMPARE = {

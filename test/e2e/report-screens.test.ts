@@ -11,7 +11,7 @@ import type { Artifact } from '../../native-workers/protocol/facts.ts';
 import { buildReport } from '../../native-workers/report/build.ts';
 import type { ReportDocument } from '../../native-workers/report/document.ts';
 import { launchChromium } from '../helpers/chromium.ts';
-import { grant, type MadeUpStudio, manifest, startMadeUpStudio } from '../helpers/made-up-studio.ts';
+import { grant, HELLO, type MadeUpStudio, manifest, startMadeUpStudio } from '../helpers/made-up-studio.ts';
 import { goldenInput } from '../helpers/report-runs.ts';
 import { StudioPage } from '../helpers/studio.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
@@ -68,6 +68,13 @@ async function madeUpReport(): Promise<ReportDocument> {
         { float: ['last'], ms: 1.5, bytes: 1.5e6, metric: 'top-1', drop: 0.25, chosen: true },
         { float: ['all layers'], ms: 4, bytes: 4e6, metric: 'top-1', drop: 0, chosen: false },
       ],
+      saturation: {
+        samples: 16,
+        agreement: 0.9375,
+        change: 0.02,
+        layers: [{ node: 'third', share: 0.00002, error: 0.12 }],
+        left: [],
+      },
       quantization: names.slice(0, 3).map((node) => ({
         node,
         operator: 'Conv',
@@ -177,6 +184,132 @@ describe('the layers', () => {
       .or(studio.page.getByText('1 node left float by plan, and why'))
       .click();
     await studio.page.getByRole('cell', { name: 'gather' }).waitFor();
+  });
+});
+
+describe('the graph of the layers', () => {
+  const box = (name: string) =>
+    studio.page.locator('.report-box', { has: studio.page.locator('title', { hasText: name }) });
+
+  it('is drawn beside the list, and both choose for each other', async () => {
+    await openReport();
+    const pressed = studio.page.locator('.report-layer[aria-pressed="true"]');
+    await box('third, Conv').click();
+    expect(await pressed.textContent()).toContain('third');
+    await studio.page.getByRole('region', { name: 'Layer third', exact: true }).waitFor();
+    await studio.page.locator('.report-layer', { hasText: 'first' }).click();
+    expect(await box('first, Conv').getAttribute('class')).toContain('report-box-chosen');
+    expect(await studio.page.locator('.report-link-chosen').count()).toBeGreaterThan(1);
+    expect(await box('last, Conv, float').getAttribute('class')).toContain('report-box-float');
+  });
+
+  it('is walked along its links and zoomed with the keyboard', async () => {
+    await openReport();
+    const graph = studio.page.getByRole('application', { name: /^Graph of the layers/ });
+    const chosen = studio.page.locator('.report-box-chosen title');
+    await graph.focus();
+    await studio.page.keyboard.press('ArrowUp');
+    await expect.poll(() => chosen.textContent()).toBe('third, Conv');
+    await studio.page.keyboard.press('ArrowDown');
+    await expect.poll(() => chosen.textContent()).toBe('last, Conv, float');
+    const width = () => studio.page.locator('.report-graph-drawing').evaluate((drawing) => drawing.clientWidth);
+    const before = await width();
+    await studio.page.keyboard.press('+');
+    await expect.poll(width).toBeGreaterThan(before);
+    await studio.button('Fit the width').click();
+    await expect.poll(width).toBeLessThanOrEqual(await graph.evaluate((view) => view.clientWidth));
+  });
+
+  it('holds thousands of layers, of which only those in sight are in the page', async () => {
+    const many = structuredClone(report);
+    const section = many.sections.quantization;
+    if (section.status !== 'measured') throw new Error('The golden run quantizes.');
+    section.data.graph = Array.from({ length: 5000 }, (_, place) => ({
+      node: `layer ${place}`,
+      operator: 'Conv',
+      after: [place - 1, place - 5].filter((from) => from >= 0),
+    }));
+    made.answers['reports.ofRun'] = () => many;
+    await openReport();
+    await studio.page.locator('.report-box').first().waitFor();
+    expect(await studio.page.locator('.report-box').count()).toBeLessThan(60);
+    await studio.page.getByRole('application', { name: /^Graph of the layers/ }).focus();
+    await studio.page.locator('.report-layer[data-place="4000"]').click();
+    await box('layer 4000, Conv').waitFor();
+    expect(await studio.page.locator('.report-box').count()).toBeLessThan(60);
+  });
+});
+
+describe('another model of the search', () => {
+  it('is picked in the table and made by a recipe that leaves its layers float', async () => {
+    made.answers['runs.grants'] = () => ({ model: grant('/models/m.onnx'), calibration: null, evaluation: null });
+    made.answers.hello = () => ({
+      ...HELLO,
+      passes: [
+        ...HELLO.passes,
+        {
+          id: 'quantize-static',
+          title: 'Static INT8',
+          summary: 'Runs on 8-bit integers.',
+          family: 'quantize',
+          lossy: true,
+          needs: ['calibration'],
+          options: [{ name: 'exclude', description: 'Nodes that stay float.', kind: 'list', default: [] }],
+        },
+      ],
+    });
+    const passes = report.evidence.facts.optimize?.passes ?? [];
+    const steps = passes.map(({ pass }) => ({ pass: pass === 'quantize-static' ? pass : 'clean' }));
+    const recipe = { schema: 1, name: 'searched', steps } as const;
+    made.answers['runs.manifest'] = () => manifest('run-x', 5, 'done', { recipe: { ...recipe, steps } });
+    await studio.page.reload();
+    await openReport();
+    expect(await studio.button('Make this model').count()).toBe(0);
+    await studio.button('all layers INT8').click();
+    await studio.page.getByText('1.00 ms, 1.00 MB, 4.00 points lost.').waitFor();
+    await studio.button('the float model').click();
+    expect(await studio.button('Make this model').count()).toBe(0);
+    await studio.button('all layers INT8').click();
+    await studio.button('Make this model').click();
+    await studio.page.getByText('The recipe INT8, all layers is ready to run again.').waitFor();
+    await studio.page.getByText('Static INT8').first().waitFor();
+  });
+});
+
+describe('the loss without VNNI', () => {
+  it('is told in words, by layer, and at the layer itself', async () => {
+    await openReport();
+    const section = studio.page.getByRole('region', { name: 'On processors without VNNI' });
+    expect(await section.textContent()).toMatch(/93\.8 % \(71\.7 to 98\.9 %\).*pairSafe/s);
+    expect(await section.getByRole('row', { name: /third/ }).textContent()).toContain('12.0 %');
+    await studio.page.locator('.report-layer', { hasText: 'third' }).click();
+    const facts = studio.page.getByRole('region', { name: 'Layer third', exact: true });
+    expect(await facts.textContent()).toContain('12.0 % error of its sums, 20.0 in a million of the pairs cut off');
+  });
+});
+
+describe('the confusion matrix', () => {
+  it('counts before, after and the change, and every row adds up to the samples of its class', async () => {
+    await openReport();
+    await studio.page.getByText(/^Confusion matrix: \d+ classes$/).click();
+    const cells = async (): Promise<number[][]> =>
+      studio.page
+        .getByRole('region', { name: 'Confusion matrix' })
+        .locator('tbody tr')
+        .evaluateAll((rows) =>
+          rows.map((row) =>
+            [...row.querySelectorAll('td')].map((cell) => Number((cell.textContent ?? '').replace('\u2212', '-'))),
+          ),
+        );
+    const sum = (row: readonly number[]): number => row.reduce((total, count) => total + count, 0);
+    const after = await cells();
+    await studio.button('Before', studio.page.locator('.report-switch')).click();
+    const before = await cells();
+    expect(before.map(sum)).toEqual(after.map(sum));
+    await studio.button('Change', studio.page.locator('.report-switch')).click();
+    expect(await cells()).toEqual(
+      after.map((row, label) => row.map((count, at) => count - (before[label]?.[at] ?? 0))),
+    );
   });
 });
 

@@ -187,7 +187,7 @@ function refusesElementwise(node: Node, values: ReadonlyMap<Value, unknown>, opt
 }
 
 function exclusionOf(node: Node, options: PlacementOptions): string | null {
-  if (options.exclude.has(node.name) || options.exclude.has(node.opType)) return 'excluded by the options';
+  if (options.exclude.has(node.label) || options.exclude.has(node.opType)) return 'excluded by the options';
   return options.excludeNodes?.get(node) ?? null;
 }
 

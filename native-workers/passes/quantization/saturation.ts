@@ -10,28 +10,50 @@ import type { QuantizationTarget } from './targets.ts';
 /** An emulated sample costs about as much as this many runs. */
 const RUNS_A_SAMPLE = 40;
 
-/** Null where the target has no such CPUs, nothing can saturate, or the model is too large to emulate. */
-export async function predictSaturation(
+/** Why nothing was emulated. `safe`: no sum of the model can saturate on these CPUs; else nobody knows. */
+export interface NoForecast {
+  readonly safe: boolean;
+  readonly reason: string;
+}
+
+export type SaturationForecast = SaturationFacts | NoForecast;
+
+export interface ForecastOptions {
+  /** The weights were made such that no pair of products can saturate. */
+  readonly pairSafe: boolean;
+  /** Samples to emulate, at most; 0 for none. */
+  readonly samples: number;
+}
+
+/** Emulates the quantized model on the first samples of the calibration data, where it can saturate and is not too large. */
+export async function forecastSaturation(
   model: Model,
   placement: Placement,
   calibration: Calibration,
   target: QuantizationTarget,
-  samples: number,
+  { pairSafe, samples }: ForecastOptions,
   context: PassContext,
-): Promise<SaturationFacts | null> {
-  if (target.id !== 'cpu' || calibration.type !== 'uint8') return null;
+): Promise<SaturationForecast> {
+  if (target.id !== 'cpu' || calibration.type !== 'uint8')
+    return { safe: true, reason: 'The target does not compute with the instructions that saturate.' };
+  if (pairSafe) return { safe: true, reason: 'The weights are pair-safe: no pair of products can saturate.' };
+  if (samples === 0) return { safe: false, reason: 'The forecast was left out, as saturationSamples is 0.' };
   const affordable = probeSamples(placement, calibration.observations, RUNS_A_SAMPLE, samples);
-  if (affordable < 1) return null;
+  if (affordable < 1)
+    return { safe: false, reason: 'The model is too large to emulate: one sample would take more than a minute.' };
   await context.progress(0, 1, 'predicting the loss on CPUs without VNNI');
-  return emulateSaturation(model, probeBatches(context, affordable), affordable, context.open);
+  const facts = await emulateSaturation(model, probeBatches(context, affordable), affordable, context.open);
+  return (
+    facts ?? { safe: true, reason: 'No weights of the model are large enough for a pair of products to saturate.' }
+  );
 }
 
 /** Below this agreement, or above this change of the outputs, the loss is worth a note. */
 const GOOD_AGREEMENT = 0.99;
 const SMALL_CHANGE = 0.01;
 
-export function saturationNotes(facts: SaturationFacts | null): PassNote[] {
-  if (facts === null || facts.layers.length === 0) return [];
+export function saturationNotes(facts: SaturationForecast): PassNote[] {
+  if ('reason' in facts || facts.layers.length === 0) return [];
   const { agreement, change, layers, samples } = facts;
   if ((agreement ?? 1) >= GOOD_AGREEMENT && change <= SMALL_CHANGE) return [];
   const [worst] = layers;

@@ -1,6 +1,6 @@
 /** The task's metrics on labelled data with their intervals and paired tests, and the samples whose answer changed. */
 import { z } from 'zod';
-import { classRows } from '../../metrics/confusion.ts';
+import { classRows, confusionMatrix } from '../../metrics/confusion.ts';
 import type { EvaluateFacts, MetricFacts } from '../../protocol/facts.ts';
 import { evaluateFactsSchema, metricFactsSchema } from '../../protocol/facts.ts';
 import { absenceOf } from '../input.ts';
@@ -51,9 +51,23 @@ export const accuracySchema = z.strictObject({
         samples: z.number(),
         recall: z.strictObject({ before: z.number(), after: z.number() }),
         precision: z.strictObject({ before: z.number(), after: z.number() }),
+        f1: z.strictObject({ before: z.number(), after: z.number() }),
       }),
     )
     .nullable(),
+  /**
+   * Samples by label (row) and answer (column), of all classes that are one of either. Null for tasks without classes, and with
+   * more than 50, where nobody could read it.
+   */
+  confusion: z
+    .strictObject({
+      classes: z.array(z.string()),
+      before: z.array(z.array(z.number())),
+      after: z.array(z.array(z.number())),
+    })
+    .nullable(),
+  /** Intersection over union by class, those that lost the most first; null but for segmentation. */
+  iouByClass: z.array(z.strictObject({ label: z.string(), before: z.number(), after: z.number() })).nullable(),
   /** The first metric by subgroup, where the data names groups. */
   subgroups: subgroupsSchema.nullable(),
   /** Samples that could not be read. */
@@ -62,6 +76,7 @@ export const accuracySchema = z.strictObject({
 export type AccuracySection = z.infer<typeof accuracySchema>;
 
 const MOST_FLIPS = 200;
+const MOST_CONFUSED = 50;
 
 export const accuracy = defineSection(accuracySchema, (input) => {
   const { evaluate } = input.facts;
@@ -76,6 +91,8 @@ export const accuracy = defineSection(accuracySchema, (input) => {
     metrics: evaluate.metrics.map((metric) => ({ ...metric, judgement: judge(metric) })),
     flips: flipsOf(evaluate),
     byClass: byClassOf(evaluate),
+    confusion: confusionOf(evaluate),
+    iouByClass: iouOf(evaluate),
     subgroups: subgroupsSchema.safeParse(evaluate.details?.['subgroups']).data ?? null,
     skipped: evaluate.skipped,
   });
@@ -106,12 +123,53 @@ function byClassOf({ task, predictions, labels }: EvaluateFacts): AccuracySectio
           samples: was.support,
           recall: { before: was.recall, after: is.recall },
           precision: { before: was.precision, after: is.precision },
+          f1: { before: was.f1, after: is.f1 },
         },
       ];
     })
     .sort(
       (a, b) => a.recall.after - a.recall.before - (b.recall.after - b.recall.before) || (a.label < b.label ? -1 : 1),
     );
+}
+
+/** From the answers too. Classes that are no label and no answer are left out. */
+function confusionOf({ task, predictions, labels }: EvaluateFacts): AccuracySection['confusion'] {
+  const judged = predictions.filter(({ label }) => label !== null);
+  if (task !== 'classification' || judged.length === 0) return null;
+  const seen = new Set(
+    judged.flatMap(({ label, before: [was], after: [is] }) => [label, was, is].filter((index) => index != null)),
+  );
+  const classes = [...seen].sort((a, b) => a - b);
+  if (classes.length > MOST_CONFUSED) return null;
+  const place = new Map(classes.map((index, at) => [index, at]));
+  const placed = (index: number | null | undefined): number[] => (index == null ? [] : [place.get(index) ?? 0]);
+  const matrixOf = (side: 'before' | 'after'): number[][] =>
+    confusionMatrix(
+      judged.map((row) => ({ label: placed(row.label)[0] ?? null, terms: placed(row[side][0]) })),
+      classes.length,
+    );
+  return {
+    classes: classes.map((index) => labels?.[index] ?? `class ${index}`),
+    before: matrixOf('before'),
+    after: matrixOf('after'),
+  };
+}
+
+/** As `metrics/evaluate.ts` puts it into the details of the evaluation. */
+const iouSchema = z.array(z.object({ class: z.number(), iou: z.number() }));
+
+function iouOf({ details, labels }: EvaluateFacts): AccuracySection['iouByClass'] {
+  const found = z.object({ before: iouSchema, after: iouSchema }).safeParse(details?.['iou']).data;
+  if (found === undefined) return null;
+  const after = new Map(found.after.map((row) => [row.class, row.iou]));
+  return found.before
+    .flatMap((row) => {
+      const is = after.get(row.class);
+      return is === undefined
+        ? []
+        : [{ label: labels?.[row.class] ?? `class ${row.class}`, before: row.iou, after: is }];
+    })
+    .sort((a, b) => a.after - a.before - (b.after - b.before));
 }
 
 /** Only classes can flip: other answers are numbers that nearly always differ a little. */

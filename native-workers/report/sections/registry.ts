@@ -16,6 +16,7 @@ import { packages } from './packages.ts';
 import { passes } from './passes.ts';
 import { quantization } from './quantization.ts';
 import { reproduce } from './reproduce.ts';
+import { saturation } from './saturation.ts';
 import { size } from './size.ts';
 
 export const SECTIONS = {
@@ -28,6 +29,7 @@ export const SECTIONS = {
   accuracy,
   passes,
   quantization,
+  saturation,
   fusion,
   packages,
   models,

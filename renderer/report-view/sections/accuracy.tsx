@@ -11,6 +11,7 @@ import {
 } from '../../../native-workers/report/format.ts';
 import { labelOfMetric, unitOfMetric } from '../../../native-workers/report/metric.ts';
 import type { AccuracySection } from '../../../native-workers/report/sections/accuracy.ts';
+import { Confusion } from '../confusion.tsx';
 import { FLIP_KINDS, FlipGallery } from '../flip-gallery.tsx';
 import { DataTable, Details, JudgementPill, Name, Pill, WithInterval } from '../parts.tsx';
 import type { SectionProps, SectionView } from '../section-view.tsx';
@@ -44,6 +45,8 @@ function Accuracy({ data }: SectionProps<'accuracy'>) {
       <Flips flips={data.flips} />
       {data.subgroups === null ? null : <Subgroups subgroups={data.subgroups} metrics={data.metrics} />}
       {data.byClass === null ? null : <ByClass rows={data.byClass} />}
+      {data.confusion === null ? null : <Confusion matrix={data.confusion} />}
+      {data.iouByClass === null ? null : <IouByClass rows={data.iouByClass} />}
       {data.skipped.length === 0 ? null : (
         <Details summary={`${plural(data.skipped.length, 'sample')} could not be read`}>
           <DataTable
@@ -121,7 +124,7 @@ function ByClass({ rows }: { readonly rows: NonNullable<AccuracySection['byClass
   return (
     <Details summary={`By class: ${plural(rows.length, 'class', 'classes')}`}>
       <DataTable
-        caption="Recall and precision by class, the largest losses of recall first"
+        caption="Recall, precision and F1 by class, the largest losses of recall first"
         columns={[
           { label: 'Class' },
           { label: 'Samples', numeric: true },
@@ -130,8 +133,10 @@ function ByClass({ rows }: { readonly rows: NonNullable<AccuracySection['byClass
           { label: 'Change', numeric: true },
           { label: 'Precision before', numeric: true },
           { label: 'Precision after', numeric: true },
+          { label: 'F1 before', numeric: true },
+          { label: 'F1 after', numeric: true },
         ]}
-        rows={rows.map(({ label, samples, recall, precision }) => ({
+        rows={rows.map(({ label, samples, recall, precision, f1 }) => ({
           id: label,
           cells: [
             <Name key="label" text={label} />,
@@ -141,6 +146,33 @@ function ByClass({ rows }: { readonly rows: NonNullable<AccuracySection['byClass
             formatPoints(recall.after - recall.before),
             formatShare(precision.before),
             formatShare(precision.after),
+            formatShare(f1.before),
+            formatShare(f1.after),
+          ],
+        }))}
+      />
+    </Details>
+  );
+}
+
+function IouByClass({ rows }: { readonly rows: NonNullable<AccuracySection['iouByClass']> }) {
+  return (
+    <Details summary={`By class: ${plural(rows.length, 'class', 'classes')}`}>
+      <DataTable
+        caption="Intersection over union by class, the largest losses first"
+        columns={[
+          { label: 'Class' },
+          { label: 'Before', numeric: true },
+          { label: 'After', numeric: true },
+          { label: 'Change', numeric: true },
+        ]}
+        rows={rows.map(({ label, before, after }) => ({
+          id: label,
+          cells: [
+            <Name key="label" text={label} />,
+            formatShare(before),
+            formatShare(after),
+            formatPoints(after - before),
           ],
         }))}
       />

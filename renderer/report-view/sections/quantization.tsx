@@ -1,30 +1,25 @@
-import { useCallback } from 'react';
-import {
-  formatBytes,
-  formatCount,
-  formatElement,
-  formatMs,
-  formatShare,
-  plural,
-} from '../../../native-workers/report/format.ts';
+import { useMemo } from 'react';
+import { formatCount, formatElement, formatMs, formatShare, plural } from '../../../native-workers/report/format.ts';
+import { dataOf } from '../../../native-workers/report/outcome.ts';
 import type { QuantizationSection, QuantizedLayer } from '../../../native-workers/report/sections/quantization.ts';
 import { visible } from '../../../native-workers/report/text.ts';
-import { Chart } from '../../charts/chart.tsx';
-import { nameOf, searchFront } from '../../charts/search-front.ts';
-import type { ChartTheme } from '../../charts/theme.ts';
 import { layerRows } from '../layer-rows.ts';
 import { LayerView } from '../layer-view.tsx';
-import { DataTable, Details, Name, Pill } from '../parts.tsx';
+import { DataTable, Details, Name } from '../parts.tsx';
+import { SearchChoice } from '../search-choice.tsx';
 import type { SectionProps, SectionView } from '../section-view.tsx';
 
 export const quantizationView: SectionView<'quantization'> = { title: 'Quantization by layer', View: Quantization };
 
-function Quantization({ data }: SectionProps<'quantization'>) {
+function Quantization({ data, report }: SectionProps<'quantization'>) {
   const { passes, left, sensitivity, search } = data;
-  const layers = layerRows(data);
+  const layers = useMemo(
+    () => layerRows(data, dataOf(report.sections.saturation)?.layers ?? []),
+    [data, report.sections.saturation],
+  );
   return (
     <>
-      {search.length === 0 ? null : <Search points={search} />}
+      {search.length === 0 ? null : <SearchChoice points={search} />}
       <LayerView {...layers} />
       {passes.map(({ pass, title, layers: rows }, place) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a recipe may name a pass twice, and its place tells them apart
@@ -73,49 +68,6 @@ function LayerTable({ caption, layers }: LayerTableProps) {
         ],
       }))}
     />
-  );
-}
-
-function Search({ points }: { readonly points: QuantizationSection['search'] }) {
-  const option = useCallback((theme: ChartTheme) => searchFront(points, theme), [points]);
-  const chosen = points.find((point) => point.chosen);
-  const words =
-    chosen === undefined
-      ? ''
-      : ` Chosen: ${nameOf(chosen)}, ${formatMs(chosen.ms)}, ${formatBytes(chosen.bytes)}, ${chosen.drop.toFixed(2)} points of ${chosen.metric} lost.`;
-  return (
-    <div className="report-columns report-columns-chart">
-      <figure>
-        <figcaption>
-          What the search had to choose from: further left is more accurate, further down is faster
-        </figcaption>
-        <Chart description={`${plural(points.length, 'model')} measured.${words}`} height={320} option={option} />
-      </figure>
-      <DataTable
-        caption={`Candidates that the search measured, with their loss of ${visible(points[0]?.metric ?? 'accuracy')}`}
-        columns={[
-          { label: 'Model' },
-          { label: 'Median time', numeric: true },
-          { label: 'Size', numeric: true },
-          { label: 'Points lost', numeric: true },
-        ]}
-        rows={points.map((point, place) => ({
-          id: String(place),
-          cells: [
-            point.chosen ? (
-              <span key="name">
-                {nameOf(point)} <Pill tone="better">chosen</Pill>
-              </span>
-            ) : (
-              nameOf(point)
-            ),
-            formatMs(point.ms),
-            formatBytes(point.bytes),
-            point.drop.toFixed(2).replace('-', '\u2212'),
-          ],
-        }))}
-      />
-    </div>
   );
 }
 

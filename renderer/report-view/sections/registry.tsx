@@ -15,6 +15,7 @@ import { packagesView } from './packages.tsx';
 import { passesView } from './passes.tsx';
 import { quantizationView } from './quantization.tsx';
 import { reproduceView } from './reproduce.tsx';
+import { saturationView } from './saturation.tsx';
 import { sizeView } from './size.tsx';
 
 export const SECTION_VIEWS: { readonly [Id in SectionId]: SectionView<Id> } = {
@@ -26,6 +27,7 @@ export const SECTION_VIEWS: { readonly [Id in SectionId]: SectionView<Id> } = {
   fidelity: fidelityView,
   passes: passesView,
   quantization: quantizationView,
+  saturation: saturationView,
   fusion: fusionView,
   operators: operatorsView,
   packages: packagesView,

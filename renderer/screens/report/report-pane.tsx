@@ -1,6 +1,7 @@
 /** A report that is being read, could not be read, or is there. The view is loaded when it is first needed: it carries the charts. */
 import { lazy, Suspense } from 'react';
 import { type SamplePictures, SamplePicturesContext } from '../../report-view/flip-gallery.tsx';
+import { type MakePoint, MakePointContext } from '../../report-view/search-choice.tsx';
 import type { LoadedReport } from '../../stores/reports.ts';
 import { REPORT } from '../../text/run.ts';
 import { SHELL } from '../../text/shell.ts';
@@ -21,9 +22,11 @@ export interface ReportPaneProps {
   readonly onRetry: () => void;
   /** Shows samples of the data, where it can be reached. */
   readonly pictures?: SamplePictures;
+  /** Makes another model of a search, where its recipe can be run. */
+  readonly makePoint?: MakePoint;
 }
 
-export function ReportPane({ report, onRetry, pictures }: ReportPaneProps) {
+export function ReportPane({ report, onRetry, pictures, makePoint }: ReportPaneProps) {
   if (report.status === 'failed') {
     return (
       <div className="pane-padded">
@@ -37,7 +40,9 @@ export function ReportPane({ report, onRetry, pictures }: ReportPaneProps) {
     <section className="report-scroll" tabIndex={0} aria-label={REPORT.title}>
       <Suspense fallback={<Loading />}>
         <SamplePicturesContext value={pictures ?? null}>
-          <ReportView report={report.document} />
+          <MakePointContext value={makePoint ?? null}>
+            <ReportView report={report.document} />
+          </MakePointContext>
         </SamplePicturesContext>
       </Suspense>
     </section>

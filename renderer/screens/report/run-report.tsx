@@ -2,6 +2,7 @@
 import { FileChartColumn, FileClock } from 'lucide-react';
 import { type ReactNode, useEffect } from 'react';
 import type { Manifest } from '../../../native-workers/protocol/facts.ts';
+import { preparePoint } from '../../stores/repeat.ts';
 import { hasReport, loadReport, useReports } from '../../stores/reports.ts';
 import { studio } from '../../stores/session.ts';
 import { REPORT } from '../../text/run.ts';
@@ -27,6 +28,7 @@ export function RunReport({ id, manifest }: { readonly id: string; readonly mani
       </EmptyState>
     );
   }
+  const facts = report?.status === 'ready' ? report.document.evidence.facts.optimize : null;
   return (
     <>
       <VerificationBanner id={id} />
@@ -34,6 +36,7 @@ export function RunReport({ id, manifest }: { readonly id: string; readonly mani
         report={report ?? { status: 'loading' }}
         onRetry={() => void loadReport(id)}
         pictures={(samples) => picturesOf(id, samples)}
+        {...(facts === null ? {} : { makePoint: (place) => void preparePoint(id, manifest.recipe, facts, place) })}
       />
     </>
   );

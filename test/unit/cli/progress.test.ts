@@ -22,7 +22,7 @@ describe('progress on a terminal', () => {
     line.clear();
     const frames = text().split('\r\u001b[K');
     expect(frames.slice(1)).toEqual([
-      `[======                  ] optimize: fold 1/4 ${'x'.repeat(13)}`,
+      `[======                  ] optimize: fold 1/4, ${'x'.repeat(12)}`,
       '[========================] optimize: fold 4/4',
       '',
     ]);

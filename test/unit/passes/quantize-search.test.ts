@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { hashModel } from '../../../native-workers/graph/hash.ts';
 import type { Model } from '../../../native-workers/graph/model.ts';
 import { Random } from '../../../native-workers/lib/random.ts';
 import type { CalibrationData, PassOutcome, Trial } from '../../../native-workers/passes/pass.ts';
 import { quantizeSearch } from '../../../native-workers/passes/quantize-search.ts';
+import { quantizeStatic } from '../../../native-workers/passes/quantize-static.ts';
 import type { Budgets } from '../../../native-workers/protocol/request.ts';
 import { ModelBuilder } from '../../helpers/models.ts';
 import { float32, operators, runPass } from '../../helpers/passes.ts';
@@ -21,11 +23,11 @@ function chain(): Model {
   return build.outputs(data).model();
 }
 
-const random = new Random(3);
 const calibration: CalibrationData = {
   samples: 8,
   random: false,
   async *batches() {
+    const random = new Random(3);
     yield {
       x: float32(
         [8, 16],
@@ -86,6 +88,15 @@ describe('quantize-search', () => {
     expect(outcome).toMatchObject({ status: 'unchanged', reason: expect.stringContaining('1.30 too many') });
     expect(operators(model)).not.toContain('QuantizeLinear');
     expect(pointsOf(outcome).find(({ chosen }) => chosen)?.float).toEqual(['all layers']);
+  });
+
+  it('gives the same model as static INT8 that leaves the layers of a point float', async () => {
+    const searched = await search(fakeTrial({ maxDrop: 0.35 }, (layers) => layers * 0.1));
+    const exclude = pointsOf(searched.outcome).find(({ chosen }) => chosen)?.float ?? [];
+    expect(exclude).toHaveLength(3);
+    const picked = chain();
+    await runPass(quantizeStatic, picked, { exclude }, { calibration });
+    expect(hashModel(picked)).toBe(hashModel(searched.model));
   });
 
   it('never hands over a model that is slower', async () => {

@@ -194,7 +194,7 @@ describe('the front of a search', () => {
   });
 
   it('marks the chosen and the float model by their own shapes, each once', () => {
-    const option = searchFront([mark(0, 1, 2), mark(3, 0.5, 3, true), mark(null, 0, 9)], THEME);
+    const option = searchFront([mark(0, 1, 2), mark(3, 0.5, 3, true), mark(null, 0, 9)], 1, THEME);
     const series = (option.series as { name: string; symbol?: string; data: unknown[] }[]).slice(1);
     expect(series.map(({ name, symbol, data }) => [name, symbol, data.length])).toEqual([
       ['Mixed models', 'circle', 1],
