@@ -2,7 +2,7 @@
  * Core ML: an ML Program in an `.mlpackage`, for iOS 15 to 26 and macOS of the same years. Core ML itself runs on Apple's
  * systems only; elsewhere the package is read back and run on ONNX Runtime, which the report says in these words.
  */
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { convert, type NamedFeature } from '../formats/coreml/convert.ts';
 import { findLowering } from '../formats/coreml/lower/registry.ts';
 import { prepare } from '../formats/coreml/prepare.ts';
@@ -12,6 +12,7 @@ import type { Model } from '../graph/model.ts';
 import type { Node } from '../graph/node.ts';
 import { topologicalOrder } from '../graph/traversal.ts';
 import { COREML, type CoremlOptions } from './coreml-options.ts';
+import { artifactName } from './file-name.ts';
 import type { ArtifactTarget, Coverage, SignatureValue } from './target.ts';
 
 /**
@@ -63,9 +64,7 @@ export const coreml: ArtifactTarget<CoremlOptions> = {
       ...(labels.length === 0 ? {} : { labels }),
     });
     await context.progress(2, 3, 'writing weights');
-    const name = `${basename(context.source)
-      .replace(/\.[^.]+$/, '')
-      .replace(/[^\w.-]+/g, '_')}.mlpackage`;
+    const name = `${artifactName(context.source)}.mlpackage`;
     const files = await writePackage(converted.package, join(folder, name));
     const { number, macOS } = TARGETS[options.target];
     return {
@@ -81,7 +80,8 @@ export const coreml: ArtifactTarget<CoremlOptions> = {
 
 function signatureValue({ source, feature }: NamedFeature): SignatureValue {
   const { dtype, shape } = feature.type;
-  return { source, name: feature.name, dtype: dtype === 'int32' ? 'int32' : 'float32', shape };
+  const picture = feature.image === undefined ? {} : ({ isPicture: true } as const);
+  return { source, name: feature.name, dtype: dtype === 'int32' ? 'int32' : 'float32', shape, ...picture };
 }
 
 /** By operator; what depends on shapes shows when the model is written, which then names every node that cannot be. */

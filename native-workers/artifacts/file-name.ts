@@ -1,9 +1,12 @@
 /** File names that assets of Android, bundles of iOS and command lines take alike: letters, digits, dots and dashes of ASCII. */
 import { basename } from 'node:path';
 
+/** Characters: file systems take 255 bytes, and endings and numbers come behind the name. */
+const LONGEST = 120;
+
 /**
  * The base name of `source` without its extension (nor that of the file it was converted from: `a.tflite.onnx`); what ASCII lacks becomes `_`, and a name of nothing
- * else `model`.
+ * else `model`; a long one is cut.
  */
 export function artifactName(source: string): string {
   const plain = basename(source)
@@ -12,7 +15,8 @@ export function artifactName(source: string): string {
     .normalize('NFKD')
     .replace(/\p{Mn}/gu, '')
     .replace(/[^\w.-]+/g, '_')
-    .replace(/^[.-]+/, '_');
+    .replace(/^[.-]+/, '_')
+    .slice(0, LONGEST);
   return /[A-Za-z0-9]/.test(plain) ? plain : 'model';
 }
 

@@ -80,6 +80,10 @@ export interface SignatureValue {
   readonly name: string;
   readonly dtype: string;
   readonly shape: readonly (number | string | null)[];
+  /** Of integers that stand for real numbers: real = (stored - zeroPoint) * scale. */
+  readonly quantization?: { readonly scale: number; readonly zeroPoint: number };
+  /** The artifact takes a picture here, of pixels 0 to 255, and not an array. */
+  readonly isPicture?: true;
   /** Of a float output that is computed from integers: the real value of one step of them. */
   readonly step?: number;
 }

@@ -2,12 +2,13 @@
  * TFLite for Android, iOS and boards. The graph keeps the names and layouts of its inputs and outputs; inside, channels stand
  * last where that saves transposes. No custom and no Flex operators are written: they would need a runtime that has them.
  */
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { type Conversion, convert, refusalError } from '../formats/tflite/convert.ts';
 import { makersOf, type TflGraph, type TflTensor, type TflValue } from '../formats/tflite/ir.ts';
 import { openBatch } from '../formats/tflite/open-batch.ts';
 import { writeTflite } from '../formats/tflite/write.ts';
 import type { Model } from '../graph/model.ts';
+import { artifactName } from './file-name.ts';
 import type { ArtifactOperator, ArtifactTarget, PreparedModel, SignatureValue, TargetContext } from './target.ts';
 import { TFLITE, type TfliteOptions } from './tflite-options.ts';
 
@@ -31,9 +32,7 @@ export const tflite: ArtifactTarget<TfliteOptions> = {
     const { conversion, notes } = await conversionOf(model, options, context);
     const { graph, refused } = conversion;
     if (graph === null) throw refusalError(refused);
-    const main = `${basename(context.source)
-      .replace(/\.[^.]+$/, '')
-      .replace(/[^\w.-]+/g, '_')}.tflite`;
+    const main = `${artifactName(context.source)}.tflite`;
     const { minRuntime } = writeTflite(graph, join(folder, main));
     const tolerance = TOLERANCES[options.precision];
     return {

@@ -2,7 +2,7 @@
 import { copyFile, readdir, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { modelCard } from '../artifacts/model-card.ts';
-import { snippetsFor } from '../artifacts/snippets.ts';
+import { snippetsFor } from '../artifacts/snippets/snippets.ts';
 import type { WrittenArtifact } from '../artifacts/target.ts';
 import { hashFiles } from '../lib/hash-file.ts';
 import type { Artifact } from '../protocol/facts.ts';
@@ -32,7 +32,8 @@ export async function writePackageFiles(request: PackageFilesRequest): Promise<v
     'MODEL_CARD.md',
     modelCard({ name, source, artifact, signature, preprocess, labels, license: licenseText(license.name, licenses) }),
   );
-  const snippetRequest = { target: artifact.target, file: written.path, signature, preprocess, labels };
+  const { target, requires } = artifact;
+  const snippetRequest = { target, file: written.path, requires, signature, preprocess, labels };
   for (const snippet of snippetsFor(snippetRequest)) await put(snippet.file, snippet.text);
   await put(PACKAGE_MARK, `${JSON.stringify(signature, null, 2)}\n`);
   if (preprocess !== null) await put('preprocess.json', `${JSON.stringify(preprocess, null, 2)}\n`);

@@ -3,12 +3,14 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { runnableBatches } from '../datasets/batching.ts';
 import { findClassList } from '../datasets/classes.ts';
+import { imageInputOf, preprocessOf, resolveImageSpec } from '../datasets/image-spec.ts';
 import { openDataset } from '../datasets/open-dataset.ts';
 import { findPreprocess } from '../datasets/preprocess-file.ts';
 import { seededInputs } from '../datasets/seeded-inputs.ts';
-import { signatureOf } from '../datasets/signature.ts';
+import { type ModelSignature, signatureOf } from '../datasets/signature.ts';
 import type { Model } from '../graph/model.ts';
 import type { Feeds } from '../lib/engine.ts';
+import { HoneError } from '../protocol/errors.ts';
 import type { Preprocess } from '../protocol/request.ts';
 
 /** Inputs that each artifact is checked on: made up, and the user's own. */
@@ -63,6 +65,7 @@ export async function packageKnowledge(request: KnowledgeRequest): Promise<Knowl
   }
   const folders = [dirname(origin)];
   preprocess ??= (await findPreprocess(folders))?.preprocess ?? null;
+  preprocess = preprocess === null ? null : complete(preprocess, signature, notes);
   if (labels === null) {
     const found = await findClassList(folders);
     if (found !== null && classCounts(model).includes(found.names.length)) labels = found.names;
@@ -70,6 +73,22 @@ export async function packageKnowledge(request: KnowledgeRequest): Promise<Knowl
       notes.push(`${found.path} names ${found.names.length} classes, which is no size of an output; it is left out.`);
   }
   return { inputs, labels, preprocess, license: await findLicense(model, [dirname(origin), dirname(path)]), notes };
+}
+
+/**
+ * With the defaults that follow from the model, where pictures go in, and what was assumed among the notes; as it is where none do, or
+ * where it does not fit.
+ */
+function complete(preprocess: Preprocess, signature: ModelSignature, notes: string[]): Preprocess {
+  if (imageInputOf(signature) === null || signature.inputs.length !== 1) return preprocess;
+  try {
+    const resolved = resolveImageSpec(signature, preprocess);
+    notes.push(...resolved.notes.map(({ message }) => message));
+    return { ...preprocess, ...preprocessOf(resolved.spec) };
+  } catch (thrown) {
+    if (thrown instanceof HoneError) return preprocess;
+    throw thrown;
+  }
 }
 
 /** Sizes of the last axes of the outputs. */

@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { artifactName, freeName } from '../artifacts/file-name.ts';
+import { withQuantization } from '../artifacts/io-quantization.ts';
 import { loadsOf } from '../artifacts/loads.ts';
 import { findTarget } from '../artifacts/registry.ts';
 import type {
@@ -198,7 +199,8 @@ async function makeArtifact(target: ArtifactTarget, packaged: Packaged, shared: 
       return row({ status: coverage.unsupported.length > 0 ? 'unsupported' : 'made' });
     }
     return await replaceFolder(join(request.out, target.id, packaged.folder), async (folder) => {
-      const written = await target.write(packaged.model, folder, options, targetContext);
+      const made = await target.write(packaged.model, folder, options, targetContext);
+      const written = { ...made, signature: withQuantization(made.signature, packaged.model) };
       const verified = await checked(target, options, folder, written, packaged, shared, targetContext);
       return await finish(target, folder, written, verified, row, packaged);
     });

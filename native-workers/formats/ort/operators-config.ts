@@ -5,10 +5,13 @@
  */
 import type { OrtOperator } from './operators.ts';
 
+interface TypeRule {
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+}
+
 /** What each operator's kernels are registered by, where that is not input 0 alone (conversion.md section 3). */
-const TYPE_RULES: Readonly<
-  Record<string, { readonly inputs: readonly number[]; readonly outputs: readonly number[] }>
-> = {
+const TYPE_RULES: Readonly<Record<string, TypeRule>> = {
   Cast: { inputs: [0], outputs: [0] },
   Gather: { inputs: [0, 1], outputs: [] },
   GatherElements: { inputs: [0, 1], outputs: [] },
@@ -24,10 +27,11 @@ const TYPE_RULES: Readonly<
 const BY_FIRST_INPUT = new Set(
   (
     'Add AveragePool BatchNormalization Clip Concat Conv DequantizeLinear Div Equal Exp Expand Flatten Gemm Greater Less MatMul ' +
-    'Max Min Mul NonMaxSuppression NonZero Pad QLinearConv Range Relu Resize Sigmoid Slice Softmax Split Sub Tile TopK Transpose ' +
-    'QLinearAdd QLinearMul'
+    'Max Min Mul NonMaxSuppression NonZero Pad QLinearConv Range Relu Resize Sigmoid Slice Softmax Split Sub Tile TopK Transpose'
   ).split(' '),
 );
+/** Of `com.microsoft`, where an operator may be called as one of ONNX's and yet have kernels of its own (QLinearConv). */
+const MICROSOFT_BY_FIRST_INPUT = new Set(['QLinearAdd', 'QLinearMul']);
 
 /** `operators`: of all models together. `types`: with element types, for `--enable_reduced_operator_type_support`. */
 export function operatorsConfig(operators: readonly OrtOperator[], types: boolean): string {
@@ -48,10 +52,18 @@ export function operatorsConfig(operators: readonly OrtOperator[], types: boolea
   return header + body.join('');
 }
 
+function ruleOf(type: string, domain: string): TypeRule | 'OneHot' | null {
+  const first: TypeRule = { inputs: [0], outputs: [] };
+  if (domain === 'com.microsoft') return MICROSOFT_BY_FIRST_INPUT.has(type) ? first : null;
+  if (domain !== 'ai.onnx') return null;
+  if (type === 'OneHot') return 'OneHot';
+  return TYPE_RULES[type] ?? (BY_FIRST_INPUT.has(type) ? first : null);
+}
+
 function typesOf(type: string, operators: readonly OrtOperator[]): string {
-  if (type === 'OneHot') return oneHotTypes(operators);
-  const rule = TYPE_RULES[type] ?? (BY_FIRST_INPUT.has(type) ? { inputs: [0], outputs: [] } : null);
+  const rule = ruleOf(type, operators[0]?.domain ?? '');
   if (rule === null) return '';
+  if (rule === 'OneHot') return oneHotTypes(operators);
   const gather = (side: 'inputs' | 'outputs', positions: readonly number[]): [string, string[]][] =>
     positions.flatMap((position) => {
       const found = new Set(operators.flatMap((operator) => [...(operator[side].get(position) ?? [])]));

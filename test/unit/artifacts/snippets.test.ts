@@ -1,40 +1,52 @@
 import { describe, expect, it } from 'vitest';
 import { modelCard } from '../../../native-workers/artifacts/model-card.ts';
-import { type SnippetRequest, snippetsFor } from '../../../native-workers/artifacts/snippets.ts';
+import { snippetsFor } from '../../../native-workers/artifacts/snippets/snippets.ts';
+import type { SnippetRequest } from '../../../native-workers/artifacts/snippets/values.ts';
+import type { SignatureValue } from '../../../native-workers/artifacts/target.ts';
 import type { Artifact } from '../../../native-workers/protocol/facts.ts';
 
+const value = (name: string, dtype: string, shape: SignatureValue['shape'], more: Partial<SignatureValue> = {}) => ({
+  source: name,
+  name,
+  dtype,
+  shape,
+  ...more,
+});
 const request: SnippetRequest = {
   target: 'ort',
   file: 'net.ort',
+  requires: { 'ONNX Runtime': '1.16', iOS: '16' },
   signature: {
-    inputs: [{ source: 'in"1"', name: 'in"1"', dtype: 'float32', shape: ['batch', 3, null] }],
-    outputs: [{ source: 'größe', name: 'größe', dtype: 'float32', shape: [1, 2] }],
+    inputs: [value('in"1"', 'float32', ['batch', 3, 32, 16])],
+    outputs: [value('größe', 'float32', [1, 3])],
   },
-  preprocess: { size: [32, 16], mean: [1, 2, 3], std: [4, 5, 6], color: 'bgr', scale: 0.5, layout: 'nchw' },
-  labels: ['a "b"', 'c$d\\e', 'f\ng'],
+  preprocess: {
+    ...{ size: [32, 16], resize: 'shorter', crop: 0.5, color: 'bgr', layout: 'nchw' },
+    ...{ scale: 0.5, mean: [1, -2, 3], std: [4, 5, 6] },
+  },
+  labels: ['a "b"', 'c$d\\e', 'f\n\u202eg'],
 };
 const texts = (changes: Partial<SnippetRequest>): Record<string, string> =>
   Object.fromEntries(snippetsFor({ ...request, ...changes }).map(({ file, text }) => [file, text]));
 
-/** String literals closed on their line, with no bare line break: counted with escapes taken out. */
+/** String literals closed on their line: counted with escapes and comments taken out. */
 function isBalanced(text: string): boolean {
   return text.split('\n').every((line) => {
-    const code = line.replace(/\\./g, '');
+    const code = line.trimStart().startsWith('//') ? '' : line.replace(/\\./g, '');
     return (code.match(/"/g)?.length ?? 0) % 2 === 0;
   });
 }
 
 describe('snippetsFor', () => {
   it.each(['ort', 'tflite', 'coreml'])(
-    'uses the names, shapes, preparation and labels of the model for %s',
+    'uses the names, sizes, preparation and labels of the model for %s',
     (target) => {
       for (const [file, text] of Object.entries(texts({ target }))) {
         expect(isBalanced(text), `${target} ${file}`).toBe(true);
         expect(text).toContain('in\\"1\\"');
-        expect(text).toContain('resize to 32 x 16 (height x width); bgr channels; multiply by 0.5; subtract [1, 2, 3]');
+        expect(text).toContain('scaled to cover 32 x 64, the middle 16 x 32 of it, blue, green, red, nchw');
         expect(text).toContain('"a \\"b\\""');
-        expect(text).toContain('"f g"');
-        expect(text).toContain('"net.ort"');
+        expect(text).not.toContain('\u202e');
       }
     },
   );
@@ -45,34 +57,93 @@ describe('snippetsFor', () => {
     expect(Object.keys(texts({ target: 'coreml' }))).toEqual(['Example.swift']);
   });
 
-  it('feeds every input, in its type, with 1 for open sizes', () => {
+  it('normalises each channel where it stands', () => {
+    const { 'Example.kt': kotlin, 'Example.swift': swift } = texts({});
+    expect(kotlin).toContain('values[pixel] = (blue * 0.5f - 1f) / 4f');
+    expect(kotlin).toContain('values[pixel + 512] = (green * 0.5f - (-2f)) / 5f');
+    expect(swift).toContain('values[pixel + 1024] = (red * 0.5 - 3) / 6');
+    const integers = texts({
+      signature: { ...request.signature, inputs: [value('x', 'uint8', [1, 32, 16, 3])] },
+      preprocess: { ...request.preprocess, layout: 'nhwc' },
+    });
+    expect(integers['Example.kt']).toContain(
+      'values[pixel * 3 + 2] = round((red * 0.5f - 3f) / 6f).toInt().coerceIn(0, 255).toByte()',
+    );
+  });
+
+  it('feeds every input in its type, its open size from the data', () => {
     const signature = {
-      inputs: [
-        { source: 'ids', name: 'ids', dtype: 'int64', shape: [1, 16] },
-        { source: 'mask', name: 'mask', dtype: 'int64', shape: ['n', 16] },
-      ],
+      inputs: [value('ids', 'int64', ['batch', 'sequence']), value('mask', 'int64', [1, 16])],
       outputs: request.signature.outputs,
     };
-    const swift = texts({ signature })['Example.swift'] ?? '';
-    expect(swift).toContain('"ids": input0, "mask": input1');
-    expect(swift.match(/\[Int64\]\(repeating: 0, count: 16\)/g)).toHaveLength(2);
-    const kotlin = texts({ signature })['Example.kt'] ?? '';
-    expect(kotlin).toContain('LongArray(16)');
-    expect(kotlin).toContain('"mask"');
+    const { 'Example.kt': kotlin, 'Example.swift': swift } = texts({ signature, preprocess: null });
+    expect(kotlin).toContain('fun run(context: Context, input0: LongArray, input1: LongArray): Outputs');
+    expect(kotlin).toContain('LongBuffer.wrap(input0), longArrayOf(1, input0.size.toLong())');
+    expect(kotlin).toContain('require(input1.size == 16)');
+    expect(swift).toContain('"ids": try tensor(input0, .int64, [1, input0.count])');
+    const two = { ...signature, inputs: [value('x', 'float32', [1, null, 'w', 3])] };
+    expect(texts({ signature: two, preprocess: null })['Example.kt']).toContain(
+      'input0: FloatArray, shape0: LongArray',
+    );
   });
 
-  it('escapes a dollar sign where it begins a template, and only there', () => {
-    const found = texts({});
-    expect(found['Example.swift']).toContain('"c$d\\\\e"');
-    expect(found['Example.kt']).toContain('"c\\$d\\\\e"');
+  it('names the inputs and outputs of a TFLite file', () => {
+    const inputs = [0, 1].map((index) => value(`x${index}`, 'float32', [4]));
+    const text = texts({ target: 'tflite', signature: { ...request.signature, inputs } })['Example.kt'] ?? '';
+    expect(text).toContain('"x1" to model.createInputBuffer("x1")');
+    expect(text).toContain('inputs.getValue("x1").writeFloat(input1)');
+    expect(text).toContain('outputs.getValue("größe").readFloat()');
   });
 
-  it('feeds every input of a TFLite model in Kotlin too', () => {
-    const two = [0, 1].map((index) => ({ source: `x${index}`, name: `x${index}`, dtype: 'float32', shape: [4] }));
-    const text =
-      texts({ target: 'tflite', signature: { inputs: two, outputs: request.signature.outputs } })['Example.kt'] ?? '';
-    expect(text).toContain('inputs[0].writeFloat(FloatArray(4))');
-    expect(text).toContain('inputs[1].writeFloat(FloatArray(4))');
+  it('takes and gives real numbers where the ends are quantized', () => {
+    const quantization = { scale: 0.25, zeroPoint: -3 };
+    const signature = {
+      inputs: [value('x', 'int8', [4], { quantization })],
+      outputs: [value('y', 'uint8', [1, 3], { quantization: { scale: 0.5, zeroPoint: 7 } })],
+    };
+    const { 'Example.kt': kotlin, 'Example.swift': swift } = texts({ signature, preprocess: null });
+    expect(kotlin).toContain('input0: FloatArray');
+    expect(kotlin).toContain('val stored0 = quantizedInt8(input0, 0.25f, -3)');
+    expect(kotlin).toContain('realUint8(bytes(result[0]), 0.5f, 7)');
+    expect(swift).toContain('.map { (Float($0) - 7) * 0.5 }');
+    // TensorFlowLiteSwift cannot read int8.
+    const eight = { ...signature, outputs: [value('y', 'int8', [1, 3], { quantization })] };
+    expect(texts({ target: 'tflite', signature: eight })['Example.swift']).toMatch(
+      /^\/\/ TensorFlowLiteSwift has no tensors of these types:\n\/\/ {3}"y": int8/,
+    );
+  });
+
+  it('gives all outputs', () => {
+    const outputs = [value('scores', 'float32', [1, 10, 2]), value('boxes', 'int32', [1, 10])];
+    const { 'Example.kt': kotlin, 'Example.swift': swift } = texts({ signature: { ...request.signature, outputs } });
+    expect(kotlin).toContain('val output1: IntArray');
+    expect(swift).toContain('output1: elements(try results["boxes"]!.tensorData() as Data, Int32.self)');
+    // No output has a score for each label.
+    expect(kotlin).not.toContain('fun ranking');
+  });
+
+  it('keeps names exact, whatever they hold, and comments on their line', () => {
+    const name = 'a\n\u202e"$x\\ü*/';
+    const signature = { inputs: [value(name, 'float32', [1])], outputs: [value(name, 'float32', ['x\ny'])] };
+    const { 'Example.kt': kotlin, 'Example.swift': swift } = texts({ signature, labels: null });
+    expect(kotlin).toContain('"a\\u000a\\u202e\\"\\$x\\\\ü*/" to OnnxTensor');
+    expect(swift).toContain('"a\\u{a}\\u{202e}\\"$x\\\\ü*/": try tensor');
+    for (const text of [kotlin, swift]) {
+      expect(text).not.toContain('\u202e');
+      expect(isBalanced(text ?? '')).toBe(true);
+    }
+  });
+
+  it('gives a picture to Core ML where the package takes one', () => {
+    const signature = {
+      inputs: [value('photo', 'float32', [1, 3, 32, 16], { isPicture: true })],
+      outputs: request.signature.outputs,
+    };
+    const swift = texts({ target: 'coreml', file: 'net.mlpackage', signature })['Example.swift'] ?? '';
+    expect(swift).toContain('forResource: "net", withExtension: "mlmodelc"');
+    expect(swift).toContain('func run(picture0: CGImage)');
+    expect(swift).toContain('inputDescriptionsByName["photo"]!.imageConstraint!');
+    expect(swift).not.toContain('func pixels');
   });
 
   it('writes code for a model without inputs, labels and preparation', () => {
@@ -81,7 +152,7 @@ describe('snippetsFor', () => {
       for (const text of Object.values(texts({ target, signature, labels: null, preprocess: null }))) {
         expect(isBalanced(text)).toBe(true);
         expect(text).not.toContain('undefined');
-        expect(text).not.toMatch(/withInputs: \[\]/);
+        expect(text).not.toMatch(/: \[String: \w+\] = \[\]/);
       }
     }
   });

@@ -58,9 +58,16 @@ describe('makePackages', () => {
     const text = (file: string): string => readFileSync(join(out, 'ort', file), 'utf8');
     expect(text('LICENSE.txt')).toBe('Do what you want.');
     expect(text('labels.txt')).toBe('a\nb\nc\nd\n');
-    expect(JSON.parse(text('preprocess.json'))).toEqual({ scale: 0.5 });
+    // What the file leaves out follows from the model.
+    expect(JSON.parse(text('preprocess.json'))).toMatchObject({
+      scale: 0.5,
+      size: [8, 8],
+      layout: 'nchw',
+      mean: [0, 0, 0],
+    });
     expect(text('MODEL_CARD.md')).toContain('LICENSE.txt');
-    expect(text('Example.swift')).toContain('let labels = ["a", "b", "c", "d"]');
+    expect(text('Example.swift')).toContain('let labels: [String] = [\n    "a",\n    "b",');
+    expect(text('Example.kt')).toContain('values[pixel] = (red * 0.5f - 0f) / 1f');
     writeFileSync(join(folder, 'labels.txt'), 'a\nb\n');
     const again = await pack(model, { out });
     expect(existsSync(join(out, 'ort', 'labels.txt'))).toBe(false);
