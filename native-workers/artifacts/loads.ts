@@ -18,7 +18,25 @@ const APPLE: readonly {
   { specification: 10, iOS: 26, macOS: 26, watchOS: 26 },
 ];
 
-/** Rows from `WrittenArtifact.requires`, with the systems that follow from an iOS version. */
+/**
+ * The oldest systems that the packages of a runtime are built for, which come on top of what the file asks of the runtime. Android
+ * of LiteRT: the table of its documentation for Android; iOS: the podspec of TensorFlowLiteSwift 2.14. ONNX Runtime: its
+ * `default_full_aar_build_settings.json` and `default_full_apple_framework_build_settings.json`, which newer releases raise.
+ */
+const LITERT_SYSTEMS: readonly LoadRow[] = [
+  {
+    where: 'Android',
+    minimum: '6.0 (API 23)',
+    why: 'CompiledModel of LiteRT 2.1; its Interpreter, LiteRT 1.4, runs on 5.0',
+  },
+  { where: 'iOS', minimum: '12', why: 'TensorFlowLiteSwift 2.14' },
+];
+export const ONNXRUNTIME_SYSTEMS: readonly LoadRow[] = [
+  { where: 'Android', minimum: '5.0 (API 21)', why: 'how ONNX Runtime is built; a newer release may ask for more' },
+  { where: 'iOS', minimum: '12', why: 'how ONNX Runtime is built; a newer release may ask for more' },
+];
+
+/** Rows from `WrittenArtifact.requires`, with the systems that follow from an iOS version or a runtime. */
 export function loadsOf(requires: Readonly<Record<string, string>>): LoadRow[] {
   return Object.entries(requires).flatMap(([where, minimum]) => {
     const apple = where === 'iOS' ? APPLE.find(({ iOS }) => iOS === Number.parseInt(minimum, 10)) : undefined;
@@ -31,8 +49,10 @@ export function loadsOf(requires: Readonly<Record<string, string>>): LoadRow[] {
         { where: 'watchOS', minimum: String(apple.watchOS), why },
       ];
     }
-    const why =
-      where === 'TensorFlow Lite' ? 'the newest version of an operator in the file' : 'the format of the file';
-    return [{ where, minimum, why }];
+    // The macOS of a known iOS is said already.
+    if (where === 'macOS' && requires['iOS'] !== undefined) return [];
+    if (where === 'TensorFlow Lite')
+      return [{ where, minimum, why: 'the newest version of an operator in the file' }, ...LITERT_SYSTEMS];
+    return [{ where, minimum, why: 'the format of the file' }];
   });
 }

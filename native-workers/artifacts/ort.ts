@@ -17,6 +17,7 @@ import type { ValueInfo } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
 import type { LoadRow } from '../protocol/facts.ts';
 import { artifactName } from './file-name.ts';
+import { ONNXRUNTIME_SYSTEMS } from './loads.ts';
 import { compareVersions, ORT_FORMAT_MINIMUM, onnxRuntimeMinimum } from './onnxruntime-versions.ts';
 import { ORT, type OrtOptions } from './ort-options.ts';
 import type { ArtifactTarget, SignatureValue, TargetContext } from './target.ts';
@@ -106,7 +107,7 @@ function loadsOf(model: Model, tried: string): LoadRow[] {
   const own = onnxRuntimeMinimum(model, tried);
   const format: LoadRow = { where: 'ONNX Runtime', minimum: ORT_FORMAT_MINIMUM, why: 'version 6 of the ORT format' };
   const native = compareVersions(own.minimum, ORT_FORMAT_MINIMUM) > 0 ? own : format;
-  return [native, { ...native, where: 'ONNX Runtime Web' }];
+  return [native, { ...native, where: 'ONNX Runtime Web' }, ...ONNXRUNTIME_SYSTEMS];
 }
 
 /** What is optimised at load time runs the fused kernels too: in the runtime style the list needs both graphs. */

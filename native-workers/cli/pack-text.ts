@@ -30,8 +30,8 @@ export function packText({ artifacts, sizes }: PackageFacts): string {
     (artifact.loads ?? []).map(({ where, minimum, why }) => [nameOf(artifact), where, `${minimum} or newer`, why]),
   );
   if (loads.length > 0) parts.push(`\nwhere it loads\n${table(titles('', '', '', ''), loads)}`);
-  for (const { target, profile, budget } of sizes.filter(({ fits }) => !fits))
-    parts.push(`${target} is larger than ${formatBytes(budget)} (${profile}).`);
+  for (const { target, bytes, profile, budget } of sizes.filter(({ fits }) => !fits))
+    parts.push(`${target} has ${formatBytes(bytes)}, more than the ${formatBytes(budget)} of ${profile}.`);
   return parts.join('\n');
 }
 

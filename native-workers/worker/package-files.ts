@@ -5,7 +5,7 @@ import { modelCard } from '../artifacts/model-card.ts';
 import { snippetsFor } from '../artifacts/snippets/snippets.ts';
 import type { WrittenArtifact } from '../artifacts/target.ts';
 import { hashFiles } from '../lib/hash-file.ts';
-import type { Artifact } from '../protocol/facts.ts';
+import type { Artifact, PackageFacts } from '../protocol/facts.ts';
 import type { Knowledge } from './package-knowledge.ts';
 
 /** Stands in every package: a folder without it is not replaced. */
@@ -19,10 +19,13 @@ export interface PackageFilesRequest {
   readonly artifact: Artifact;
   readonly written: WrittenArtifact;
   readonly knowledge: Knowledge;
+  /** Path of the user's data. */
+  readonly data: string | undefined;
+  readonly sizes: PackageFacts['sizes'];
 }
 
 export async function writePackageFiles(request: PackageFilesRequest): Promise<void> {
-  const { folder, name, source, artifact, written, knowledge } = request;
+  const { folder, name, source, artifact, written, knowledge, data, sizes } = request;
   const { signature } = written;
   const { labels, preprocess, license } = knowledge;
   const put = (file: string, text: string): Promise<void> => writeFile(join(folder, file), text);
@@ -30,7 +33,17 @@ export async function writePackageFiles(request: PackageFilesRequest): Promise<v
   for (const file of license.files) await copyFile(file, join(folder, basename(file)));
   await put(
     'MODEL_CARD.md',
-    modelCard({ name, source, artifact, signature, preprocess, labels, license: licenseText(license.name, licenses) }),
+    modelCard({
+      name,
+      source,
+      artifact,
+      signature,
+      preprocess,
+      labels,
+      license: licenseText(license.name, licenses),
+      data: data === undefined ? null : basename(data),
+      sizes,
+    }),
   );
   const { target, requires } = artifact;
   const snippetRequest = { target, file: written.path, requires, signature, preprocess, labels };

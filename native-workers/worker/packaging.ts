@@ -202,7 +202,7 @@ async function makeArtifact(target: ArtifactTarget, packaged: Packaged, shared: 
       const made = await target.write(packaged.model, folder, options, targetContext);
       const written = { ...made, signature: withQuantization(made.signature, packaged.model) };
       const verified = await checked(target, options, folder, written, packaged, shared, targetContext);
-      return await finish(target, folder, written, verified, row, packaged);
+      return await finish(target, folder, written, verified, row, packaged, request.budget ?? null);
     });
   } catch (thrown) {
     const error = toHoneError(thrown);
@@ -296,7 +296,8 @@ async function finish(
   written: WrittenArtifact,
   verified: Verification,
   row: Row,
-  { name, source, knowledge, folder: own }: Packaged,
+  { name, source, knowledge, data, folder: own }: Packaged,
+  budget: number | null,
 ): Promise<Artifact> {
   const place = (path: string): string => join(target.id, own, path);
   const hashed = await Promise.all(
@@ -318,7 +319,8 @@ async function finish(
     notes: [...written.notes, ...knowledge.notes],
     loads: [...(written.loads ?? loadsOf(written.requires))],
   });
-  await writePackageFiles({ folder, name, source, artifact, written, knowledge });
+  const sizes = fitBudgets([artifact], budget);
+  await writePackageFiles({ folder, name, source, artifact, written, knowledge, data, sizes });
   return artifact;
 }
 

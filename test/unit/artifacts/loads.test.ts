@@ -50,11 +50,14 @@ describe('loadsOf', () => {
       'tvOS 16',
       'watchOS 9',
     ]);
+    expect(loadsOf({ iOS: '16', macOS: '13' })).toEqual(loadsOf({ iOS: '16' }));
     expect(loadsOf({ iOS: '18' })[1]).toEqual({ where: 'macOS', minimum: '15', why: 'specification version 9' });
   });
 
   it('keeps what it knows nothing of', () => {
-    expect(loadsOf({ 'TensorFlow Lite': '2.3.0' })).toMatchObject([{ where: 'TensorFlow Lite', minimum: '2.3.0' }]);
+    expect(loadsOf({ 'TensorFlow Lite': '2.3.0' }).map(({ where, minimum: version }) => `${where} ${version}`)).toEqual(
+      ['TensorFlow Lite 2.3.0', 'Android 6.0 (API 23)', 'iOS 12'],
+    );
     expect(loadsOf({ iOS: '99' })).toMatchObject([{ where: 'iOS', minimum: '99' }]);
   });
 });
@@ -68,6 +71,8 @@ describe('artifactName', () => {
     expect(artifactName('模型.onnx')).toBe('model');
     expect(artifactName('..hidden.onnx')).toBe('_hidden');
     expect(artifactName('-rf.onnx')).toBe('_rf');
+    expect(artifactName('a\u202eb/../c\\d.onnx')).toBe('c_d');
+    expect(artifactName(`${'x'.repeat(240)}.onnx`)).toHaveLength(120);
   });
 
   it('numbers names that a file system may take as one', () => {

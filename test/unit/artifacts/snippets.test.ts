@@ -194,6 +194,11 @@ describe('modelCard', () => {
       preprocess: request.preprocess,
       labels: request.labels,
       license: 'Apache-2.0',
+      data: 'test.zip',
+      sizes: [
+        { profile: 'Phone app', target: 'ort', bytes: 1234, budget: 50_000_000, fits: true },
+        { profile: 'your budget', target: 'ort', bytes: 1234, budget: 1000, fits: false },
+      ],
       ...changes,
     });
 
@@ -202,9 +207,11 @@ describe('modelCard', () => {
     for (const part of [
       'ff00',
       '1234 bytes',
-      'on 11 inputs',
+      'on 11 inputs, made up and of test.zip',
+      '| Phone app | 50000000 | fits |',
+      '| your budget | 1000 | too large |',
       'Web 1.30: passed',
-      'top-1 on 200 labelled samples: 0.9000',
+      'top-1 on 200 labelled samples of test.zip: 0.9000',
       '| ONNX Runtime | 1.18 | opset 21 |',
       'A note.',
       'Apache-2.0',
@@ -212,6 +219,18 @@ describe('modelCard', () => {
     ])
       expect(text).toContain(part);
     expect(text).not.toContain('undefined');
+  });
+
+  it('shows hostile names as text', () => {
+    const name = '](x) <script>|`\n# \u202e';
+    const signature = { inputs: [value(name, 'float32', [1])], outputs: request.signature.outputs };
+    const text = card({ name, signature, labels: ['<b>', '*'] });
+    expect(text).not.toContain('\u202e');
+    expect(text).not.toMatch(/[^\\]<script>/);
+    expect(text.split('\n')[0]).toBe('# \\](x) \\<script\\>\\|\\`\ufffd\\# \ufffd for ort');
+    // Three cells, whatever the name holds.
+    const row = text.split('\n').find((line) => line.endsWith('| float32 | 1 |'));
+    expect(row?.match(/(?<!\\)\|/g)).toHaveLength(4);
   });
 
   it('says what is not known, and never that it passed', () => {

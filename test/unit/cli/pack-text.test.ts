@@ -76,6 +76,6 @@ describe('packText', () => {
     ])
       expect(text).toContain(part);
     expect(text).toContain('top-1 0.9000 -> 0.5000 on 20 samples');
-    expect(text).toMatch(/tflite is larger than .*Phone app/);
+    expect(text).toMatch(/tflite has .*, more than the .* of Phone app/);
   });
 });
