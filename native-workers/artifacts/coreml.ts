@@ -3,17 +3,15 @@
  * systems only; elsewhere the package is read back and run on ONNX Runtime, which the report says in these words.
  */
 import { join } from 'node:path';
-import { convert, type NamedFeature } from '../formats/coreml/convert.ts';
-import { findLowering } from '../formats/coreml/lower/registry.ts';
+import { type Attempt, convert, type NamedFeature, refusalError } from '../formats/coreml/convert.ts';
 import { prepare } from '../formats/coreml/prepare.ts';
+import type { MilFunction } from '../formats/coreml/program.ts';
 import { TARGETS } from '../formats/coreml/schema.ts';
 import { writePackage } from '../formats/coreml/write-package.ts';
 import type { Model } from '../graph/model.ts';
-import type { Node } from '../graph/node.ts';
-import { topologicalOrder } from '../graph/traversal.ts';
 import { COREML, type CoremlOptions } from './coreml-options.ts';
 import { artifactName } from './file-name.ts';
-import type { ArtifactTarget, Coverage, SignatureValue } from './target.ts';
+import type { ArtifactOperator, ArtifactTarget, SignatureValue, TargetContext } from './target.ts';
 
 /**
  * float32: the same arithmetic in another order. float16 keeps 11 bits, a rounding of 5e-4 at most in each of some hundred
@@ -44,25 +42,15 @@ export const coreml: ArtifactTarget<CoremlOptions> = {
   tolerance: { float: FLOAT32_TOLERANCE, steps: STEPS },
   runtimeModule: 'runtimes/coreml-artifact.ts',
 
-  coverage(model, options) {
-    return coverageOf(model, options);
+  async coverage(model, options, context) {
+    const { nodes, refused } = await attemptOf(model, options, context);
+    return { nodes, supported: nodes - refused.length, unsupported: refused.map((each) => ({ ...each })) };
   },
 
   async write(model, folder, options, context) {
-    await context.progress(0, 3, 'preparing the model');
-    const prepared = await prepare(model, context.engine, context.scratch, (_dim, _input, axis) =>
-      axis === 0 && options.batch > 0 ? options.batch : null,
-    );
-    await context.progress(1, 3, 'writing operators');
-    const { image, imageScale, imageBias, labels } = options;
-    const converted = convert(prepared, {
-      target: options.target,
-      precision: options.precision,
-      weights: options.weights,
-      largest: options.largest,
-      ...(image === 'none' ? {} : { image: { color: image, scale: imageScale, bias: imageBias } }),
-      ...(labels.length === 0 ? {} : { labels }),
-    });
+    const attempt = await attemptOf(model, options, context);
+    const converted = attempt.result;
+    if (converted === null) throw refusalError(attempt);
     await context.progress(2, 3, 'writing weights');
     const name = `${artifactName(context.source)}.mlpackage`;
     const files = await writePackage(converted.package, join(folder, name));
@@ -71,7 +59,8 @@ export const coreml: ArtifactTarget<CoremlOptions> = {
       path: name,
       files: files.map((file) => join(name, file)),
       requires: { iOS: String(number), macOS: String(macOS) },
-      notes: notesOf(options, converted.inputs),
+      notes: [...notesOf(options, converted.inputs), ...converted.notes],
+      operators: () => operatorsOf(converted.package.main),
       signature: { inputs: converted.inputs.map(signatureValue), outputs: converted.outputs.map(signatureValue) },
       tolerance: toleranceOf(options),
     };
@@ -84,25 +73,39 @@ function signatureValue({ source, feature }: NamedFeature): SignatureValue {
   return { source, name: feature.name, dtype: dtype === 'int32' ? 'int32' : 'float32', shape, ...picture };
 }
 
-/** By operator; what depends on shapes shows when the model is written, which then names every node that cannot be. */
-function coverageOf(model: Model, options: CoremlOptions): Coverage {
-  const nodes = topologicalOrder(model.graph);
-  const unsupported = nodes.flatMap((node) => {
-    const reason = reasonOf(node, model, options);
-    const type = node.domain === '' ? node.opType : `${node.domain}:${node.opType}`;
-    return reason === null ? [] : [{ node: node.label, type, reason }];
-  });
-  return { nodes: nodes.length, supported: nodes.length - unsupported.length, unsupported };
+/** Constants are no operators; casts of float16 and those of inputs and outputs are for no node of the model. */
+function operatorsOf({ operations }: MilFunction): ArtifactOperator[] {
+  return operations.map(({ type, outputs, source = '' }, index) => ({
+    index,
+    type,
+    outputs: outputs.map(({ name }) => name),
+    sources: source === '' ? [] : [source],
+  }));
 }
 
-function reasonOf(node: Node, model: Model, options: CoremlOptions): string | null {
-  const isCall = model.functions.some(({ name, domain }) => name === node.opType && domain === node.domain);
-  if (isCall || node.is('Constant')) return null;
-  if (findLowering(node) === null) return 'Hone does not convert this operator to Core ML';
-  const { number } = TARGETS[options.target];
-  if (node.is('QuantizeLinear') && number < 17) return 'quantized activations need iOS 17';
-  if (node.is('DequantizeLinear') && number < 16) return 'quantized weights need iOS 16';
-  return null;
+/** The last conversion of each model: coverage is the conversion itself, and writing follows it. */
+const attempts = new WeakMap<Model, { readonly options: string; readonly attempt: Attempt }>();
+
+async function attemptOf(model: Model, options: CoremlOptions, context: TargetContext): Promise<Attempt> {
+  const key = JSON.stringify(options);
+  const known = attempts.get(model);
+  if (known?.options === key) return known.attempt;
+  await context.progress(0, 3, 'preparing the model');
+  const prepared = await prepare(model, context.engine, context.scratch, (_dim, _input, axis) =>
+    axis === 0 && options.batch > 0 ? options.batch : null,
+  );
+  await context.progress(1, 3, 'writing operators');
+  const { image, imageScale, imageBias, labels } = options;
+  const attempt = convert(prepared, {
+    target: options.target,
+    precision: options.precision,
+    weights: options.weights,
+    largest: options.largest,
+    ...(image === 'none' ? {} : { image: { color: image, scale: imageScale, bias: imageBias } }),
+    ...(labels.length === 0 ? {} : { labels }),
+  });
+  attempts.set(model, { options: key, attempt });
+  return attempt;
 }
 
 function notesOf(options: CoremlOptions, inputs: readonly NamedFeature[]): string[] {

@@ -28,4 +28,8 @@ export const intsAttribute = (values: readonly number[]): Attribute => ({ type: 
 export const floatAttribute = (value: number): Attribute => ({ type: 'float', value });
 export const floatsAttribute = (value: readonly number[]): Attribute => ({ type: 'floats', value });
 export const stringAttribute = (text: string): Attribute => ({ type: 'string', value: new TextEncoder().encode(text) });
+export const stringsAttribute = (texts: readonly string[]): Attribute => ({
+  type: 'strings',
+  value: texts.map((text) => new TextEncoder().encode(text)),
+});
 export const tensorAttribute = (value: Tensor): Attribute => ({ type: 'tensor', value });

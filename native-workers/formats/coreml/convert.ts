@@ -7,6 +7,7 @@ import { HoneError } from '../../protocol/errors.ts';
 import { numbersConstant } from './constants.ts';
 import { toFloat16 } from './float16.ts';
 import { internalDType, Lowering, type LoweringOptions, Refusal, type SourceType } from './lower/lowering.ts';
+import { reasonWithoutLowering } from './lower/reasons.ts';
 import { findLowering } from './lower/registry.ts';
 import { Names } from './names.ts';
 import {
@@ -45,8 +46,17 @@ export interface NamedFeature {
   readonly feature: MilFeature;
 }
 
+/** `result` is null when some node cannot be said; the list is then complete. */
+export interface Attempt {
+  readonly result: Conversion | null;
+  readonly nodes: number;
+  readonly refused: readonly Refused[];
+}
+
 export interface Conversion {
   readonly package: MilPackage;
+  /** What was done that is not as it was asked for. */
+  readonly notes: readonly string[];
   readonly inputs: readonly NamedFeature[];
   readonly outputs: readonly NamedFeature[];
 }
@@ -58,8 +68,8 @@ function sourceType(value: Value): SourceType | null {
   return { dtype: type.dtype, shape: type.shape.map((dim) => (typeof dim === 'number' ? dim : null)) };
 }
 
-/** Throws `operator-unsupported` with every node that cannot be said, each with its reason. */
-export function convert(model: Model, options: ConvertOptions): Conversion {
+/** Every node that cannot be said is listed with its reason. Throws `invalid-options` for labels that are not the classes. */
+export function convert(model: Model, options: ConvertOptions): Attempt {
   const { graph } = model;
   const names = new Names();
   const target = TARGETS[options.target];
@@ -88,7 +98,7 @@ export function convert(model: Model, options: ConvertOptions): Conversion {
     lowering.begin(node);
     attempt(node.label, typeName(node), () => {
       const lower = findLowering(node);
-      if (lower === null) throw new Refusal('Hone does not convert this operator to Core ML');
+      if (lower === null) throw new Refusal(reasonWithoutLowering(node));
       lower(node, lowering);
     });
   }
@@ -96,14 +106,15 @@ export function convert(model: Model, options: ConvertOptions): Conversion {
   for (const value of graph.outputs) {
     attempt(value.name, 'output', () => outputs.push(graphOutput(value, lowering, main)));
   }
-  if (refused.length > 0) throw refusal(refused, nodes.length);
+  if (refused.length > 0) return { result: null, nodes: nodes.length, refused: rootCauses(refused) };
   removeUnread(main);
   if (options.precision === 'float16') toFloat16(main, names, target.number);
   const classifier = options.labels === undefined ? null : classify(main, names, outputs, options.labels);
   const features = outputs.map(({ feature }) => feature);
-  return {
+  const result: Conversion = {
     inputs,
     outputs,
+    notes: [...lowering.notes],
     package: {
       specification: target.specification,
       main,
@@ -118,19 +129,24 @@ export function convert(model: Model, options: ConvertOptions): Conversion {
       },
     },
   };
+  return { result, nodes: nodes.length, refused };
 }
 
 const typeName = (node: Node): string => (node.domain === '' ? node.opType : `${node.domain}:${node.opType}`);
 
-function refusal(refused: readonly Refused[], nodes: number): HoneError {
+/** Without those that only lack an input because another node was refused. */
+function rootCauses(refused: readonly Refused[]): Refused[] {
   const roots = refused.filter(({ reason }) => !reason.endsWith('is made by an operator that is not converted'));
-  const shown = (roots.length > 0 ? roots : refused)
-    .slice(0, 5)
-    .map(({ node, type, reason }) => `${type} ${node}: ${reason}`);
-  const [first] = roots;
+  return roots.length > 0 ? roots : [...refused];
+}
+
+/** `operator-unsupported` with the first of the nodes that cannot be said, and how many there are. */
+export function refusalError({ refused, nodes }: Attempt): HoneError {
+  const [first] = refused;
+  const shown = refused.slice(0, 5).map(({ node, type, reason }) => `${type} ${node}: ${reason}`);
   return new HoneError(
     'operator-unsupported',
-    `${roots.length} of ${nodes} nodes cannot be said in Core ML. ${shown.join('; ')}.`,
+    `${refused.length} of ${nodes} nodes cannot be said in Core ML. ${shown.join('; ')}.`,
     first === undefined ? {} : { where: { node: first.node } },
   );
 }

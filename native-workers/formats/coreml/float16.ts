@@ -23,6 +23,8 @@ import {
 const AS_INFINITE = 1e38;
 const CHUNK = 4 << 20;
 const NEVER: ReadonlySet<string> = new Set(['cast', 'classify', 'shape', 'non_zero']);
+/** Before iOS 17 these compute in float32 only. */
+const RECURRENT: ReadonlySet<string> = new Set(['lstm', 'gru', 'rnn']);
 /** From iOS 17 on these parameters may be float32 beside float16 operands, which keeps small epsilons. */
 const KEPT: Readonly<Record<string, readonly string[]>> = {
   elu: ['alpha'],
@@ -61,7 +63,11 @@ class Conversion {
 
   #convert(operation: MilOperation, outputs: ReadonlySet<MilValue>): void {
     const { type } = operation;
-    const stays = NEVER.has(type) || [...operation.inputs.values()].flat().some((argument) => overflows(argument));
+    const stays =
+      NEVER.has(type) ||
+      operation.precise === true ||
+      (this.#target < 17 && RECURRENT.has(type)) ||
+      [...operation.inputs.values()].flat().some((argument) => overflows(argument));
     const kept = this.#target >= 17 ? (KEPT[type] ?? []) : [];
     const inputs = new Map<string, readonly MilArgument[]>();
     for (const [name, given] of operation.inputs) {
@@ -81,8 +87,8 @@ class Conversion {
       this.#halves.set(output, half);
       return half;
     });
-    this.#operations.push({ type, inputs, outputs: results });
-    for (const { before, after } of made) if (outputs.has(before)) this.#cast(after, before, 'fp32');
+    this.#operations.push({ ...operation, inputs, outputs: results });
+    for (const { before, after } of made) if (outputs.has(before)) this.#cast(after, before, 'fp32', operation.source);
   }
 
   #half(argument: MilArgument): MilArgument {
@@ -121,7 +127,7 @@ class Conversion {
     return value;
   }
 
-  #cast(from: MilValue, to: MilValue, dtype: 'fp16' | 'fp32'): void {
+  #cast(from: MilValue, to: MilValue, dtype: 'fp16' | 'fp32', source = ''): void {
     const constant = stringConstant(dtype);
     const parameter = new MilValue(this.#names.unique(`${to.name}_dtype`), constant.type, constant);
     this.#operations.push({
@@ -131,6 +137,7 @@ class Conversion {
         ['dtype', [parameter]],
       ]),
       outputs: [to],
+      source,
     });
   }
 }

@@ -2,13 +2,15 @@
  * A model made ready for conversion: sizes fixed where they are given, what is constant folded, every value with its type. Works
  * on a copy; weights stay where they are.
  */
+import { intAttribute } from '../../graph/attribute.ts';
 import { cloneModel } from '../../graph/clone.ts';
-import { byteLength, elementCount } from '../../graph/dtype.ts';
+import { byteLength, DTYPES, elementCount } from '../../graph/dtype.ts';
 import { Graph } from '../../graph/graph.ts';
 import { Model } from '../../graph/model.ts';
 import type { Node } from '../../graph/node.ts';
 import { Tensor } from '../../graph/tensor.ts';
-import { tensorFromHost, tensorFromInt64, toNumbers } from '../../graph/tensor-values.ts';
+import { MemoryData } from '../../graph/tensor-data.ts';
+import { tensorFromHost, tensorFromInt64, tensorFromNumbers, toNumbers } from '../../graph/tensor-values.ts';
 import { topologicalOrder } from '../../graph/traversal.ts';
 import { type Dim, staticShape, type ValueType } from '../../graph/types.ts';
 import type { Value } from '../../graph/value.ts';
@@ -83,20 +85,45 @@ async function attach(model: Model, engine: Engine, scratch: string): Promise<vo
   }
 }
 
-/** Folds what needs no computing: constants, shapes that are known, filled tensors, copies. */
+/** Folds what needs no computing: constants, shapes that are known, filled and empty tensors, copies. */
 function foldSimple(graph: Graph): void {
   for (const node of topologicalOrder(graph)) {
     const output = node.outputs[0];
     if (!output || node.domain !== '') continue;
-    const tensor = simpleConstant(node);
+    if (node.is('CastLike')) castInstead(node, output.type);
+    const tensor = emptyConstant(node) ?? simpleConstant(node);
     if (tensor !== null) replaceByConstant(graph, node, output, tensor);
   }
+}
+
+/** Only the type of CastLike's second operand counts, so that a constant may be cast like what is computed. */
+function castInstead(node: Node, type: ValueType | null): void {
+  const code = type?.kind === 'tensor' && type.dtype !== null ? DTYPES[type.dtype].code : null;
+  if (code === null) return;
+  node.opType = 'Cast';
+  node.truncateInputs(1);
+  node.attributes.clear();
+  node.attributes.set('to', intAttribute(code));
+}
+
+/** What has no elements needs none computed. */
+function emptyConstant(node: Node): Tensor | null {
+  const [output, ...others] = node.outputs;
+  const isRead = (value: Value | null): boolean =>
+    value !== null && (value.consumers.size > 0 || node.graph?.outputs.includes(value) === true);
+  if (others.some(isRead) || output?.type?.kind !== 'tensor') return null;
+  const { dtype } = output.type;
+  const shape = staticShape(output.type);
+  if (dtype === null || dtype === 'string' || !shape?.includes(0)) return null;
+  return new Tensor({ dtype, shape, data: new MemoryData(new Uint8Array(0)) });
 }
 
 function simpleConstant(node: Node): Tensor | null {
   const input = node.inputs[0] ?? null;
   if (node.is('Constant')) return constantValue(node);
-  if (node.is('Identity') || (node.is('Dropout') && !node.outputs[1]?.consumers.size)) return input?.tensor ?? null;
+  const isPublic = node.outputs.some((output) => output !== null && node.graph?.outputs.includes(output) === true);
+  if ((node.is('Identity') && !isPublic) || (node.is('Dropout') && !node.outputs[1]?.consumers.size && !isPublic))
+    return input?.tensor ?? null;
   if (node.is('Shape') && input?.type?.kind === 'tensor') {
     const shape = input.type.shape?.slice(
       node.int('start', 0),
@@ -107,6 +134,11 @@ function simpleConstant(node: Node): Tensor | null {
   if (node.is('Gather') && input?.producer?.is('Shape') && !input.producer.attributes.has('start'))
     return gatheredSize(node, input.producer);
   if (node.is('ConstantOfShape') && input?.tensor) return filled(node, toNumbers(input.tensor));
+  if (node.is('Size') && input?.type?.kind === 'tensor') {
+    const shape = staticShape(input.type);
+    return shape === null ? null : tensorFromInt64([elementCount(shape)], []);
+  }
+  if (node.is('EyeLike')) return identityMatrix(node);
   if (
     node.is('Reshape', 'Unsqueeze', 'Squeeze', 'Flatten') &&
     input?.tensor &&
@@ -126,6 +158,19 @@ function gatheredSize(node: Node, shapeNode: Node): Tensor | null {
   const { shape } = type;
   const sizes = toNumbers(index).map((at) => shape.at(at));
   return sizes.every((size) => typeof size === 'number') ? tensorFromInt64(sizes, index.shape) : null;
+}
+
+function identityMatrix(node: Node): Tensor | null {
+  const type = node.outputs[0]?.type;
+  const shape = staticShape(type ?? null);
+  if (type?.kind !== 'tensor' || type.dtype === null || shape === null || elementCount(shape) > LARGEST_FOLDED / 8)
+    return null;
+  const [rows = 1, columns = 1] = shape;
+  const k = node.int('k', 0);
+  const values = Array.from({ length: rows * columns }, (_, at) =>
+    (at % columns) - Math.floor(at / columns) === k ? 1 : 0,
+  );
+  return tensorFromNumbers(type.dtype, values, shape);
 }
 
 function constantValue(node: Node): Tensor | null {
@@ -149,7 +194,6 @@ function filled(node: Node, shape: number[]): Tensor | null {
 }
 
 function replaceByConstant(graph: Graph, node: Node, output: Value, tensor: Tensor): void {
-  if (graph.outputs.includes(output)) return;
   const constant = graph.addInitializer(graph.uniqueName(`${output.name}_folded`), tensor);
   graph.replaceValue(output, constant);
   graph.removeNode(node);
@@ -163,7 +207,9 @@ async function foldByEngine(model: Model, engine: Engine): Promise<void> {
   if (foldable.size === 0) return;
   const wanted = [...foldable].flatMap((node) =>
     node.outputs.filter(
-      (output): output is Value => output !== null && [...output.consumers].some((reader) => !foldable.has(reader)),
+      (output): output is Value =>
+        output !== null &&
+        (graph.outputs.includes(output) || [...output.consumers].some((reader) => !foldable.has(reader))),
     ),
   );
   if (wanted.length === 0) return;
@@ -223,10 +269,9 @@ function isFoldable(node: Node, foldable: ReadonlySet<Node>, graph: Graph): bool
     )
   )
     return false;
-  if (
-    [...node.subgraphs()].length > 0 ||
-    node.outputs.some((output) => output !== null && graph.outputs.includes(output))
-  )
+  if ([...node.subgraphs()].length > 0) return false;
+  // Stands for a constant that is an output.
+  if (node.is('Identity') && node.outputs.some((output) => output !== null && graph.outputs.includes(output)))
     return false;
   if (node.inputs.every((input) => input === null) && !node.is('Constant')) return false;
   const known = (value: Value | null): boolean =>

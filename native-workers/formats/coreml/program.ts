@@ -46,6 +46,10 @@ export interface MilOperation {
   /** Operands and parameters by name; only `values` of concat, stack and einsum have several. */
   readonly inputs: Map<string, readonly MilArgument[]>;
   readonly outputs: readonly MilValue[];
+  /** Label of the source's node that it was made for; empty for what belongs to none. */
+  readonly source?: string;
+  /** Computes in float32 also where the program computes in float16. */
+  readonly precise?: boolean;
 }
 
 export interface MilFunction {

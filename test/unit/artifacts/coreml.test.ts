@@ -162,7 +162,10 @@ describe('options of a package', () => {
   it('say what needs a newer system', async () => {
     await expect(write(quantized(), { target: 'iOS16' })).rejects.toMatchObject({ code: 'operator-unsupported' });
     const { unsupported } = await coverage(quantized(), { ...COREML_DEFAULTS, target: 'iOS16' });
-    expect(unsupported[0]).toMatchObject({ type: 'QuantizeLinear', reason: 'quantized activations need iOS 17' });
+    expect(unsupported[0]).toMatchObject({
+      type: 'QuantizeLinear',
+      reason: 'iOS 17 brought quantized activations, and the target is iOS 16: choose iOS 17',
+    });
   });
 
   /** Activations as uint8 by tensor, weights as int8 by channel. */
@@ -213,7 +216,7 @@ describe('options of a package', () => {
     build.graph.outputs.push(build.op('Det', [x], 'y'));
     const model = new Model(build.graph, 17, 8);
     expect((await coverage(model, COREML_DEFAULTS)).unsupported).toEqual([
-      { node: 'y_node', type: 'Det', reason: 'Hone does not convert this operator to Core ML' },
+      { node: 'y_node', type: 'Det', reason: 'MIL has no determinants: compute it in the app' },
     ]);
     await expect(write(model, {})).rejects.toMatchObject({ code: 'operator-unsupported' });
   });

@@ -1,10 +1,10 @@
-/** Convolutions and pools. Padding is always written out: MIL's `same` puts the odd one elsewhere than ONNX. */
+/** Convolutions. Padding is always written out: MIL's `same` puts the odd one elsewhere than ONNX. */
 import type { Node } from '../../../graph/node.ts';
 import type { MilDim } from '../program.ts';
-import { type Lower, type Lowering, Refusal } from './lowering.ts';
+import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
 import { weightOf } from './weights.ts';
 
-interface Window {
+export interface Window {
   readonly kernel: readonly number[];
   readonly strides: number[];
   readonly dilations: number[];
@@ -12,7 +12,7 @@ interface Window {
   readonly pads: number[];
 }
 
-function windowOf(node: Node, spatial: readonly MilDim[], kernel: readonly number[]): Window {
+export function windowOf(node: Node, spatial: readonly MilDim[], kernel: readonly number[]): Window {
   const ones = kernel.map(() => 1);
   const strides = node.ints('strides') ?? ones;
   const dilations = node.ints('dilations') ?? ones;
@@ -122,61 +122,45 @@ function convTranspose(node: Node, lowering: Lowering): void {
   });
 }
 
-function pool(node: Node, lowering: Lowering): void {
+/**
+ * Columns put back where they came from and added up: a transposed convolution whose kernel passes each of them on.
+ * Source: onnx Operators.md, Col2Im.
+ */
+function columnsToImage(node: Node, lowering: Lowering): void {
   const x = lowering.get(node, 0);
-  if (x.type.dtype !== 'fp32') throw new Refusal('Core ML pools floats only');
-  const kernel = node.ints('kernel_shape') ?? [];
-  const { strides, dilations, pads } = windowOf(node, x.type.shape.slice(2), kernel);
-  if (kernel.length > 3) throw new Refusal('Core ML pools over at most 3 dimensions');
-  if (dilations.some((step) => step !== 1)) throw new Refusal('Core ML has no dilated pools');
-  if (node.outputs[1]) throw new Refusal('Core ML does not give the places of the largest elements');
-  if (node.int('storage_order', 0) !== 0) throw new Refusal('Core ML pools in row-major order only');
-  const average = node.opType === 'AveragePool';
-  // What the window reaches beyond in ceil mode is padding too, which differs between runtimes: written as padding of the end.
-  const shape = lowering.shape(lowering.output(node)).slice(2);
-  const rank = kernel.length;
-  let extra = false;
-  kernel.forEach((size, axis) => {
-    const dim = x.type.shape[axis + 2];
-    const out = shape[axis];
-    if (typeof dim !== 'number' || typeof out !== 'number') {
-      if (node.int('ceil_mode', 0) !== 0)
-        throw new Refusal('ceil_mode on a size that is not known cannot be written out');
-      return;
-    }
-    const reach = (out - 1) * (strides[axis] ?? 1) + size - dim - (pads[axis] ?? 0);
-    if (reach > (pads[axis + rank] ?? 0)) {
-      pads[axis + rank] = reach;
-      extra = true;
-    }
+  const image = lowering.fixed(node, 1, 'the shape of the image');
+  const block = lowering.fixed(node, 2, 'the shape of the blocks');
+  if (block.length > 3) throw new Refusal('Core ML convolves over 1 to 3 dimensions');
+  const { strides, dilations, pads } = windowOf(node, image, block);
+  const size = block.reduce((product, dim) => product * dim, 1);
+  const [batch = 1, columns = 1] = staticDims(x.type.shape, 'the columns');
+  const channels = columns / size;
+  const places = block.map((dim, axis) => {
+    const reach = (image[axis] ?? 1) + (pads[axis] ?? 0) + (pads[axis + block.length] ?? 0);
+    return Math.floor((reach - ((dim - 1) * (dilations[axis] ?? 1) + 1)) / (strides[axis] ?? 1)) + 1;
   });
-  const includes = node.int('count_include_pad', 0) !== 0;
-  if (average && includes && extra) throw new Refusal('an average that counts padding but not what ceil_mode adds');
-  lowering.out(node, average ? 'avg_pool' : 'max_pool', {
-    x,
-    kernel_sizes: lowering.ints(kernel, 'kernel_sizes'),
-    strides: lowering.ints(strides, 'strides'),
-    pad_type: lowering.text('custom', 'pad_type'),
-    pad: lowering.ints(interleaved(pads), 'pad'),
-    exclude_padding_from_average: average ? lowering.bool(!includes, 'exclude') : undefined,
-    ceil_mode: lowering.bool(false, 'ceil_mode'),
-  });
+  const identity = Array.from({ length: columns * size }, (_, at) =>
+    Math.floor(at / size) % size === at % size ? 1 : 0,
+  );
+  const made = lowering.op(
+    'conv_transpose',
+    {
+      x: lowering.reshape(x, [batch, columns, ...places]),
+      weight: lowering.floats(identity, [columns, 1, ...block], 'identity'),
+      strides: lowering.ints(strides, 'strides'),
+      pad_type: lowering.text('custom', 'pad_type'),
+      pad: lowering.ints(interleaved(pads), 'pad'),
+      output_shape: lowering.ints([batch, channels, ...image], 'output_shape'),
+      dilations: lowering.ints(dilations, 'dilations'),
+      groups: lowering.int(channels, 'groups'),
+    },
+    { dtype: 'fp32', shape: [batch, channels, ...image] },
+  );
+  lowering.result(node, made);
 }
-
-const globalPool =
-  (type: string): Lower =>
-  (node, lowering) => {
-    const x = lowering.get(node, 0);
-    const axes = x.type.shape.map((_, axis) => axis).slice(2);
-    if (axes.length === 0) throw new Refusal('there is nothing to pool over');
-    lowering.out(node, type, { x, axes: lowering.ints(axes, 'axes'), keep_dims: lowering.bool(true, 'keep_dims') });
-  };
 
 export const CONVOLUTION: Readonly<Record<string, Lower>> = {
   Conv: conv,
   ConvTranspose: convTranspose,
-  MaxPool: pool,
-  AveragePool: pool,
-  GlobalAveragePool: globalPool('reduce_mean'),
-  GlobalMaxPool: globalPool('reduce_max'),
+  Col2Im: columnsToImage,
 };

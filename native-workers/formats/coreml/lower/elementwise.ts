@@ -2,7 +2,8 @@
 import type { Node } from '../../../graph/node.ts';
 import type { Value } from '../../../graph/value.ts';
 import type { MilValue } from '../program.ts';
-import { broadcast, type Lower, type Lowering, Refusal } from './lowering.ts';
+import { select } from './builders.ts';
+import { type Lower, type Lowering, Refusal } from './lowering.ts';
 
 /** ONNX's name, and MIL's where both mean the same. */
 const UNARY: Readonly<Record<string, string>> = {
@@ -37,19 +38,6 @@ const COMPARISONS: Readonly<Record<string, string>> = {
   LessOrEqual: 'less_equal',
 };
 const LOGICAL: Readonly<Record<string, string>> = { And: 'logical_and', Or: 'logical_or', Xor: 'logical_xor' };
-/** Types narrower than what stands for them. */
-const WRAPPING: ReadonlySet<string> = new Set([
-  'int2',
-  'int4',
-  'int8',
-  'int16',
-  'uint2',
-  'uint4',
-  'uint8',
-  'uint16',
-  'uint32',
-  'uint64',
-]);
 const VARIADIC: Readonly<Record<string, string>> = { Sum: 'add', Mean: 'add', Max: 'maximum', Min: 'minimum' };
 
 function float(node: Node, lowering: Lowering, index = 0): MilValue {
@@ -122,11 +110,6 @@ function div(node: Node, lowering: Lowering): void {
   lowering.out(node, 'mul', { x: quotient, y: sign });
 }
 
-function mod(node: Node, lowering: Lowering): void {
-  if (node.int('fmod', 0) !== 0) throw new Refusal('Core ML has no fmod');
-  lowering.out(node, 'mod', { x: lowering.get(node, 0), y: lowering.get(node, 1) });
-}
-
 function not(node: Node, lowering: Lowering): void {
   lowering.out(node, 'logical_not', { x: lowering.get(node, 0) });
 }
@@ -155,30 +138,9 @@ function identity(node: Node, lowering: Lowering): void {
   lowering.set(lowering.output(node), lowering.get(node, 0));
 }
 
-function cast(node: Node, lowering: Lowering): void {
-  const to = lowering.type(lowering.output(node)).dtype;
-  const from = lowering.type(lowering.input(node, 0)).dtype;
-  const x = lowering.get(node, 0);
-  if (WRAPPING.has(to) && !(from === 'bool' || from === to)) {
-    throw new Refusal(`a cast to ${to} wraps, and Core ML computes with int32 there`);
-  }
-  const { dtype } = lowering.milType(lowering.output(node));
-  if (x.type.dtype === dtype) lowering.set(lowering.output(node), x);
-  else if (dtype === 'bool') lowering.out(node, 'not_equal', { x, y: lowering.scalarLike(x, 0) });
-  else lowering.out(node, 'cast', { x, dtype: lowering.text(dtype, 'dtype') });
-}
-
 function where(node: Node, lowering: Lowering): void {
-  const cond = lowering.get(node, 0);
-  const a = lowering.get(node, 1);
-  let b = lowering.get(node, 2);
-  if (a.type.dtype === 'bool') throw new Refusal('Core ML selects numbers only');
-  // MIL takes the shape from both choices alone, so one of them is brought to the shape of the condition.
-  if (broadcast(a.type.shape, b.type.shape).join() !== lowering.shape(lowering.output(node)).join()) {
-    const numbers = lowering.cast(cond, a.type.dtype);
-    b = lowering.binary('add', lowering.binary('mul', numbers, lowering.scalarLike(numbers, 0)), b);
-  }
-  lowering.out(node, 'select', { cond, a, b });
+  const [cond, a, b] = [lowering.get(node, 0), lowering.get(node, 1), lowering.get(node, 2)];
+  lowering.result(node, select(lowering, cond, a, b));
 }
 
 function clip(node: Node, lowering: Lowering): void {
@@ -242,14 +204,12 @@ export const ELEMENTWISE: Readonly<Record<string, Lower>> = {
     ...table(VARIADIC, variadic),
   ]),
   Div: div,
-  Mod: mod,
   Not: not,
   Neg: neg,
   Reciprocal: reciprocal,
   Log: log,
   Identity: identity,
   Dropout: identity,
-  Cast: cast,
   Where: where,
   Clip: clip,
   IsNaN: isNotANumber,

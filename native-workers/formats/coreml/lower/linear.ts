@@ -1,20 +1,28 @@
 /** Matrix products. */
 import type { Node } from '../../../graph/node.ts';
 import type { MilValue } from '../program.ts';
+import { attentionPattern } from './attention.ts';
+import { expandDims, matmul, squeeze } from './builders.ts';
 import type { Lower, Lowering } from './lowering.ts';
 import { weightOf } from './weights.ts';
 
-function matmul(node: Node, lowering: Lowering): void {
-  const x = lowering.get(node, 0);
+function matmulNode(node: Node, lowering: Lowering): void {
+  if (attentionPattern(node, lowering)) return;
   const value = lowering.input(node, 1);
   const rank = lowering.rank(value);
+  const x = lowering.get(node, 0);
   const y = rank === 2 ? weightOf(lowering, value, 1, 0) : lowering.value(value);
-  lowering.out(node, 'matmul', {
-    x,
-    y,
-    transpose_x: lowering.bool(false, 'transpose_x'),
-    transpose_y: lowering.bool(false, 'transpose_y'),
-  });
+  if (x.type.shape.length > 1 && y.type.shape.length > 1) {
+    lowering.result(node, matmul(lowering, x, y));
+    return;
+  }
+  // MIL multiplies matrices: a vector is a row or a column that is taken off again.
+  const row = x.type.shape.length === 1;
+  const column = y.type.shape.length === 1;
+  const product = matmul(lowering, row ? expandDims(lowering, x, [0]) : x, column ? expandDims(lowering, y, [1]) : y);
+  const last = product.type.shape.length - 1;
+  const axes = [...(row ? [last - 1] : []), ...(column ? [last] : [])];
+  lowering.result(node, squeeze(lowering, product, axes));
 }
 
 /** alpha * A * B + beta * C; `linear` when it is a layer with fixed weights [out, in]. */
@@ -52,4 +60,4 @@ function gemm(node: Node, lowering: Lowering): void {
   lowering.out(node, 'add', { x: product, y: added });
 }
 
-export const LINEAR: Readonly<Record<string, Lower>> = { MatMul: matmul, Gemm: gemm };
+export const LINEAR: Readonly<Record<string, Lower>> = { MatMul: matmulNode, Gemm: gemm };

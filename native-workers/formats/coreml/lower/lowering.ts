@@ -8,6 +8,7 @@ import type { Node } from '../../../graph/node.ts';
 import type { Tensor } from '../../../graph/tensor.ts';
 import { toNumbers } from '../../../graph/tensor-values.ts';
 import type { Value } from '../../../graph/value.ts';
+import { HoneError } from '../../../protocol/errors.ts';
 import { bytesConstant, constantFromTensor, numbersConstant } from '../constants.ts';
 import type { Names } from '../names.ts';
 import {
@@ -54,9 +55,14 @@ export class Lowering {
   readonly options: LoweringOptions;
   readonly opset: number;
   readonly names: Names;
+  /** What the conversion did that a reader of the report should know. */
+  readonly notes: Set<string> = new Set();
   readonly #typeOf: (value: Value) => SourceType | null;
   readonly #values = new Map<Value, MilValue>();
+  readonly #taken = new Set<MilValue>();
   #hint = '';
+  #label = '';
+  #precise = false;
 
   constructor(typeOf: (value: Value) => SourceType | null, names: Names, options: LoweringOptions) {
     this.#typeOf = typeOf;
@@ -68,10 +74,22 @@ export class Lowering {
 
   begin(node: Node): void {
     this.#hint = node.outputs.find((output) => output !== null)?.name ?? node.opType;
+    this.#label = node.label;
+    this.#precise = false;
+  }
+
+  note(text: string): void {
+    this.notes.add(text);
+  }
+
+  /** Operations of this node from here on stay in float32: their numbers are integers that float16 does not hold. */
+  precise(): void {
+    this.#precise = true;
   }
 
   require(target: number, what: string): void {
-    if (this.target < target) throw new Refusal(`${what} needs iOS ${target}, and the target is iOS ${this.target}`);
+    if (this.target < target)
+      throw new Refusal(`iOS ${target} brought ${what}, and the target is iOS ${this.target}: choose iOS ${target}`);
   }
 
   /** What is known of a value of the source. */
@@ -85,6 +103,11 @@ export class Lowering {
     }
     if (type.shape.includes(0)) throw new Refusal(`'${value.name}' is empty, and Core ML has no empty tensors`);
     return type;
+  }
+
+  /** Core ML has no empty tensors, so that what is empty is left out where it may be. */
+  isEmpty(value: Value): boolean {
+    return this.#typeOf(value)?.shape.includes(0) === true;
   }
 
   shape(value: Value): readonly MilDim[] {
@@ -139,6 +162,12 @@ export class Lowering {
     return this.value(this.input(node, index));
   }
 
+  /** As `get`, with codes of int8 and uint8 as int32, on which all operators compute. */
+  number(node: Node, index: number): MilValue {
+    const value = this.get(node, index);
+    return value.type.dtype === 'int8' || value.type.dtype === 'uint8' ? this.cast(value, 'int32') : value;
+  }
+
   value(value: Value): MilValue {
     const known = this.#values.get(value);
     if (known !== undefined) return known;
@@ -154,6 +183,7 @@ export class Lowering {
   }
 
   set(value: Value, made: MilValue): void {
+    this.#taken.add(made);
     this.#values.set(value, made);
   }
 
@@ -226,7 +256,8 @@ export class Lowering {
       if (argument === null || argument === undefined) continue;
       given.set(name, Array.isArray(argument) ? (argument as readonly MilArgument[]) : [argument as MilArgument]);
     }
-    this.operations.push({ type, inputs: given, outputs });
+    const precise = this.#precise ? { precise: true } : {};
+    this.operations.push({ type, inputs: given, outputs, source: this.#label, ...precise });
   }
 
   /** An operation with one output, in the middle of a lowering. */
@@ -248,6 +279,29 @@ export class Lowering {
     this.operation(type, inputs, [made]);
     this.set(value, made);
     return made;
+  }
+
+  /**
+   * Makes a value an output of the node. What the node's last operation made takes the output's name and shape; any other
+   * value stands for the output as it is.
+   */
+  result(node: Node, made: MilValue, index = 0): void {
+    const value = this.output(node, index);
+    const type = this.milType(value);
+    const finished = this.cast(made, type.dtype);
+    if (!agree(finished.type.shape, type.shape)) {
+      const shapes = [finished.type.shape, type.shape].map((shape) => `[${shape.join(', ')}]`);
+      throw new HoneError('internal', `${node.label} came out as ${shapes[0]} where ${shapes[1]} was expected.`, {
+        where: { node: node.label },
+      });
+    }
+    const isOwn = this.operations.at(-1)?.outputs.includes(finished) === true && !this.#taken.has(finished);
+    if (isOwn) {
+      finished.name = this.names.unique(value.name);
+      finished.type = type;
+      this.#taken.add(finished);
+    }
+    this.set(value, finished);
   }
 
   /** A value for an output of the node, for operations with several. */
@@ -278,7 +332,14 @@ export class Lowering {
     return this.op(type, { x }, x.type);
   }
 
-  reshape(x: MilValue, shape: readonly number[]): MilValue {
+  /** One size may be -1. */
+  reshape(x: MilValue, given: readonly number[]): MilValue {
+    const count = x.type.shape.reduce<number | null>(
+      (all, dim) => (all === null || dim === null ? null : all * dim),
+      1,
+    );
+    const others = given.reduce((all, dim) => (dim < 0 ? all : all * dim), 1);
+    const shape = count === null ? given : given.map((dim) => (dim < 0 ? count / others : dim));
     return this.op(
       'reshape',
       { x, shape: this.ints(shape, 'shape') },
@@ -304,6 +365,11 @@ export function broadcast(a: readonly MilDim[], b: readonly MilDim[]): MilDim[] 
     if (y === 1 || x === y) return x;
     return x === null && y === null ? null : (x ?? y);
   });
+}
+
+/** Whether two shapes may be the same where both are known. */
+function agree(a: readonly MilDim[], b: readonly MilDim[]): boolean {
+  return a.length === b.length && a.every((dim, axis) => dim === null || b[axis] === null || dim === b[axis]);
 }
 
 /** All sizes, or a refusal. */

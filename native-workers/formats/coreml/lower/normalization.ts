@@ -1,96 +1,168 @@
 /** Normalisations. */
 import type { Node } from '../../../graph/node.ts';
 import type { MilValue } from '../program.ts';
+import { compare, expandDims, plus, reduce, select, take } from './builders.ts';
 import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
 
-/** The operand as a constant, which MIL's own normalisations need. */
-function fixed(node: Node, lowering: Lowering, index: number, what: string): MilValue {
-  return lowering.fixedValue(lowering.input(node, index), what);
-}
-
 function batchNormalization(node: Node, lowering: Lowering): void {
-  if (node.int('training_mode', 0) !== 0 || node.outputs[1]) throw new Refusal('training outputs are not for devices');
+  if (node.int('training_mode', 0) !== 0 || node.outputs.slice(1).some((output) => output !== null))
+    throw new Refusal('it computes statistics for training; export the model for inference');
   const x = lowering.get(node, 0);
-  if (x.type.shape.length < 3) {
+  const isFixed = [1, 2, 3, 4].every((index) => node.inputs[index]?.isConstant);
+  if (x.type.shape.length < 3 || !isFixed) {
     affineNormalization(node, lowering, x);
     return;
   }
   lowering.out(node, 'batch_norm', {
     x,
-    mean: fixed(node, lowering, 3, 'the mean'),
-    variance: fixed(node, lowering, 4, 'the variance'),
-    gamma: fixed(node, lowering, 1, 'the scale'),
-    beta: fixed(node, lowering, 2, 'the bias'),
+    mean: lowering.get(node, 3),
+    variance: lowering.get(node, 4),
+    gamma: lowering.get(node, 1),
+    beta: lowering.get(node, 2),
     epsilon: lowering.float(node.float('epsilon', 1e-5), 'epsilon'),
   });
 }
 
-/** MIL's batch_norm takes rank 3 and more; a matrix is normalised with plain operators. */
+/** A vector by channel, shaped to be broadcast over the dimension 1 of `rank`. */
+function perChannel(lowering: Lowering, vector: MilValue, rank: number): MilValue {
+  const axes = Array.from({ length: Math.max(0, rank - 2) }, (_, index) => index + 1);
+  return expandDims(lowering, vector, axes);
+}
+
+function inverseDeviation(lowering: Lowering, variance: MilValue, epsilon: number): MilValue {
+  return lowering.op('rsqrt', { x: variance, epsilon: lowering.float(epsilon, 'epsilon') }, variance.type);
+}
+
+/** MIL's batch_norm takes rank 3 and more and constants; anything else is normalised with plain operators. */
 function affineNormalization(node: Node, lowering: Lowering, x: MilValue): void {
-  const numbers = [1, 2, 3, 4].map((index) => lowering.fixed(node, index, 'the statistics'));
-  const [gamma = [], beta = [], mean = [], variance = []] = numbers;
-  const epsilon = node.float('epsilon', 1e-5);
-  const scale = gamma.map((value, index) => value / Math.sqrt((variance[index] ?? 0) + epsilon));
-  const shift = beta.map((value, index) => value - (mean[index] ?? 0) * (scale[index] ?? 0));
-  const scaled = lowering.binary('mul', x, lowering.floats(scale, [scale.length]));
-  lowering.out(node, 'add', { x: scaled, y: lowering.floats(shift, [shift.length]) });
+  const rank = x.type.shape.length;
+  const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((index) => lowering.get(node, index)) as [
+    MilValue,
+    MilValue,
+    MilValue,
+    MilValue,
+  ];
+  const scale = lowering.binary('mul', gamma, inverseDeviation(lowering, variance, node.float('epsilon', 1e-5)));
+  const shift = lowering.binary('sub', beta, lowering.binary('mul', mean, scale));
+  const scaled = lowering.binary('mul', x, perChannel(lowering, scale, rank));
+  lowering.result(node, lowering.binary('add', scaled, perChannel(lowering, shift, rank)));
+}
+
+/** Mean 0 and variance 1 over some axes. */
+function normalised(lowering: Lowering, x: MilValue, axes: readonly number[], epsilon: number): MilValue {
+  return lowering.op(
+    'layer_norm',
+    { x, axes: lowering.ints(axes, 'axes'), epsilon: lowering.float(epsilon, 'epsilon') },
+    x.type,
+  );
 }
 
 function instanceNormalization(node: Node, lowering: Lowering): void {
   const x = lowering.get(node, 0);
-  if (x.type.shape.length < 3 || x.type.shape.length > 4)
-    throw new Refusal('Core ML normalises instances of rank 3 and 4');
-  lowering.out(node, 'instance_norm', {
-    x,
-    gamma: fixed(node, lowering, 1, 'the scale'),
-    beta: fixed(node, lowering, 2, 'the bias'),
-    epsilon: lowering.float(node.float('epsilon', 1e-5), 'epsilon'),
-  });
+  const rank = x.type.shape.length;
+  const epsilon = node.float('epsilon', 1e-5);
+  const isFixed = [1, 2].every((index) => node.inputs[index]?.isConstant);
+  if ((rank === 3 || rank === 4) && isFixed) {
+    lowering.out(node, 'instance_norm', {
+      x,
+      gamma: lowering.get(node, 1),
+      beta: lowering.get(node, 2),
+      epsilon: lowering.float(epsilon, 'epsilon'),
+    });
+    return;
+  }
+  if (rank < 3) throw new Refusal('there are no instances to normalise');
+  const axes = Array.from({ length: rank - 2 }, (_, index) => index + 2);
+  const [gamma, beta] = [1, 2].map((index) => perChannel(lowering, lowering.get(node, index), rank)) as [
+    MilValue,
+    MilValue,
+  ];
+  const normal = normalised(lowering, x, axes, epsilon);
+  lowering.result(node, lowering.binary('add', lowering.binary('mul', normal, gamma), beta));
 }
 
+/** Mean and deviation are computed apart where something reads them. */
 function layerNormalization(node: Node, lowering: Lowering): void {
-  if (node.outputs[1] || node.outputs[2]) throw new Refusal('Core ML gives no mean and deviation of a normalisation');
   const x = lowering.get(node, 0);
   const rank = x.type.shape.length;
   const axis = lowering.axis(node.int('axis', -1), rank);
   const axes = Array.from({ length: rank - axis }, (_, index) => axis + index);
-  const normalised = x.type.shape.slice(axis);
-  const fits = (index: number): boolean => {
-    const value = node.inputs[index];
-    return !value || (value.tensor !== null && value.tensor.shape.join() === normalised.join());
-  };
-  const epsilon = lowering.float(node.float('epsilon', 1e-5), 'epsilon');
-  const parameters = { x, axes: lowering.ints(axes, 'axes'), epsilon };
-  if (fits(1) && fits(2)) {
-    const value = (index: number): MilValue | null => (node.inputs[index] ? lowering.get(node, index) : null);
-    lowering.out(node, 'layer_norm', { ...parameters, gamma: value(1), beta: value(2) });
-    return;
+  const epsilon = node.float('epsilon', 1e-5);
+  if (node.outputs[1] || node.outputs[2]) statistics(node, lowering, x, axes, epsilon);
+  const gamma = node.inputs[1] ? lowering.get(node, 1) : null;
+  const beta = node.inputs[2] ? lowering.get(node, 2) : null;
+  lowering.result(node, layerNorm(lowering, x, axes, gamma, beta, epsilon));
+}
+
+export function layerNorm(
+  lowering: Lowering,
+  x: MilValue,
+  axes: readonly number[],
+  gamma: MilValue | null,
+  beta: MilValue | null,
+  epsilon: number,
+): MilValue {
+  const shape = axes.map((axis) => x.type.shape[axis] ?? null).join();
+  const fits = (value: MilValue | null): boolean =>
+    value === null || (value.constant !== null && value.type.shape.join() === shape);
+  if (fits(gamma) && fits(beta)) {
+    return lowering.op(
+      'layer_norm',
+      { x, axes: lowering.ints(axes, 'axes'), gamma, beta, epsilon: lowering.float(epsilon, 'epsilon') },
+      x.type,
+    );
   }
   // Scale and bias that are computed or broadcast stand outside.
-  let result = lowering.op('layer_norm', parameters, x.type);
-  if (node.inputs[1]) result = lowering.binary('mul', result, lowering.get(node, 1));
-  if (node.inputs[2]) result = lowering.binary('add', result, lowering.get(node, 2));
-  lowering.out(node, 'identity', { x: result });
+  let result = normalised(lowering, x, axes, epsilon);
+  if (gamma !== null) result = lowering.binary('mul', result, gamma);
+  return beta === null ? result : lowering.binary('add', result, beta);
+}
+
+function statistics(node: Node, lowering: Lowering, x: MilValue, axes: readonly number[], epsilon: number): void {
+  const mean = reduce(lowering, 'reduce_mean', x, axes);
+  const centred = lowering.binary('sub', x, mean);
+  const variance = reduce(lowering, 'reduce_mean', lowering.unary('square', centred), axes);
+  if (node.outputs[1]) lowering.set(node.outputs[1], mean);
+  if (node.outputs[2]) lowering.set(node.outputs[2], inverseDeviation(lowering, variance, epsilon));
 }
 
 /** x / sqrt(mean(x^2) + epsilon) * scale. Source: onnx Operators.md, RMSNormalization. */
+export function rmsNorm(
+  lowering: Lowering,
+  x: MilValue,
+  axes: readonly number[],
+  scale: MilValue | null,
+  epsilon: number,
+): MilValue {
+  const mean = reduce(lowering, 'reduce_mean', lowering.unary('square', x), axes);
+  const normal = lowering.binary('mul', x, inverseDeviation(lowering, mean, epsilon));
+  return scale === null ? normal : lowering.binary('mul', normal, scale);
+}
+
 function rmsNormalization(node: Node, lowering: Lowering): void {
   const x = lowering.get(node, 0);
   const rank = x.type.shape.length;
   const axis = lowering.axis(node.int('axis', -1), rank);
   const axes = Array.from({ length: rank - axis }, (_, index) => axis + index);
-  const shape = x.type.shape.map((dim, index) => (index >= axis ? 1 : dim));
-  const mean = lowering.op(
-    'reduce_mean',
-    { x: lowering.unary('square', x), axes: lowering.ints(axes, 'axes'), keep_dims: lowering.bool(true, 'keep') },
-    { dtype: 'fp32', shape },
-  );
-  const inverse = lowering.op(
-    'rsqrt',
-    { x: mean, epsilon: lowering.float(node.float('epsilon', 1e-5), 'epsilon') },
-    mean.type,
-  );
-  lowering.out(node, 'mul', { x: lowering.binary('mul', x, inverse), y: lowering.get(node, 1) });
+  lowering.result(node, rmsNorm(lowering, x, axes, lowering.get(node, 1), node.float('epsilon', 1e-5)));
+}
+
+/** ONNX Runtime's: the sum of input, skip and bias is normalised, and may be an output too. */
+function skipNormalization(node: Node, lowering: Lowering): void {
+  const simplified = node.opType === 'SkipSimplifiedLayerNormalization';
+  if (node.outputs[1] || node.outputs[2]) throw new Refusal('it gives mean and deviation, which is for training');
+  let sum = lowering.binary('add', lowering.get(node, 0), lowering.get(node, 1));
+  const bias = simplified ? 3 : 4;
+  if (node.inputs[bias]) sum = lowering.binary('add', sum, lowering.get(node, bias));
+  const axes = [sum.type.shape.length - 1];
+  const epsilon = node.float('epsilon', simplified ? 1e-6 : 1e-12);
+  const gamma = lowering.get(node, 2);
+  const beta = !simplified && node.inputs[3] ? lowering.get(node, 3) : null;
+  const made = simplified
+    ? rmsNorm(lowering, sum, axes, gamma, epsilon)
+    : layerNorm(lowering, sum, axes, gamma, beta, epsilon);
+  lowering.result(node, made);
+  if (node.outputs[3]) lowering.set(node.outputs[3], sum);
 }
 
 /** Each group is normalised as a row. Scale and bias are per channel since operator set 21, per group before. */
@@ -100,20 +172,37 @@ function groupNormalization(node: Node, lowering: Lowering): void {
   const groups = node.int('num_groups', 1);
   const [batch = 1, channels = 1, ...spatial] = shape;
   const inner = (channels / groups) * spatial.reduce((product, dim) => product * dim, 1);
-  const rows = lowering.reshape(x, [batch, groups, inner]);
-  const parameters = {
-    x: rows,
-    axes: lowering.ints([2], 'axes'),
-    epsilon: lowering.float(node.float('epsilon', 1e-5), 'epsilon'),
+  const rows = normalised(lowering, lowering.reshape(x, [batch, groups, inner]), [2], node.float('epsilon', 1e-5));
+  const byChannel = (index: number): MilValue => {
+    const vector = lowering.get(node, index);
+    const isByGroup = vector.type.shape[0] === groups && groups !== channels;
+    const repeated = Array.from({ length: channels }, (_, channel) => Math.floor((channel * groups) / channels));
+    return perChannel(lowering, isByGroup ? take(lowering, vector, repeated, 0) : vector, shape.length);
   };
-  const normal = lowering.reshape(lowering.op('layer_norm', parameters, rows.type), shape);
-  const perChannel = [1, 2].map((index) => {
-    let values = lowering.fixed(node, index, 'scale and bias');
-    if (values.length === groups && groups !== channels)
-      values = values.flatMap((value) => Array(channels / groups).fill(value));
-    return lowering.floats(values, [channels, ...spatial.map(() => 1)]);
-  });
-  lowering.out(node, 'add', { x: lowering.binary('mul', normal, perChannel[0] as MilValue), y: perChannel[1] });
+  const scaled = lowering.binary('mul', lowering.reshape(rows, shape), byChannel(1));
+  lowering.result(node, lowering.binary('add', scaled, byChannel(2)));
+}
+
+/** Over the axes of one picture unless others are given. Source: onnx Operators.md, MeanVarianceNormalization. */
+function meanVariance(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  const rank = x.type.shape.length;
+  const axes = (node.ints('axes') ?? [0, 2, 3]).map((axis) => lowering.axis(axis, rank));
+  const centred = lowering.binary('sub', x, reduce(lowering, 'reduce_mean', x, axes));
+  const variance = reduce(lowering, 'reduce_mean', lowering.unary('square', centred), axes);
+  // The smallest deviation of ONNX's own definition.
+  const deviation = plus(lowering, lowering.unary('sqrt', variance), 1e-9);
+  lowering.result(node, lowering.binary('real_div', centred, deviation));
+}
+
+/** Divided by the sum of magnitudes, or by the root of the sum of squares. */
+function lpNormalization(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  const axis = lowering.axis(node.int('axis', -1), x.type.shape.length);
+  const norm = reduce(lowering, node.int('p', 2) === 1 ? 'reduce_l1_norm' : 'reduce_l2_norm', x, [axis]);
+  // Of a vector of zeros the result is zeros.
+  const isZero = compare(lowering, 'equal', norm, lowering.float(0));
+  lowering.result(node, lowering.binary('real_div', x, select(lowering, isZero, lowering.float(1), norm)));
 }
 
 function lrn(node: Node, lowering: Lowering): void {
@@ -133,4 +222,9 @@ export const NORMALIZATION: Readonly<Record<string, Lower>> = {
   RMSNormalization: rmsNormalization,
   GroupNormalization: groupNormalization,
   LRN: lrn,
+  MeanVarianceNormalization: meanVariance,
+  LpNormalization: lpNormalization,
+  SimplifiedLayerNormalization: rmsNormalization,
+  'com.microsoft:SkipLayerNormalization': skipNormalization,
+  'com.microsoft:SkipSimplifiedLayerNormalization': skipNormalization,
 };

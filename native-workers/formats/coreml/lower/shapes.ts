@@ -2,10 +2,8 @@
 import type { Node } from '../../../graph/node.ts';
 import { numbersConstant } from '../constants.ts';
 import type { MilDim, MilValue } from '../program.ts';
-import { interleaved } from './convolution.ts';
+import { concat, select, sliceOperands, vector } from './builders.ts';
 import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
-
-const VECTOR = (length: MilDim) => ({ dtype: 'int32', shape: [length] }) as const;
 
 /** The shape of an output as an operand: numbers with at most one -1, or else what the model computes. */
 function shapeOperand(node: Node, lowering: Lowering, index: number): MilValue {
@@ -61,26 +59,13 @@ function transpose(node: Node, lowering: Lowering): void {
   else lowering.out(node, 'transpose', { x, perm: lowering.ints(perm, 'perm') });
 }
 
-function concat(node: Node, lowering: Lowering): void {
-  const values = node.inputs.map((_, index) => lowering.get(node, index));
+function concatNode(node: Node, lowering: Lowering): void {
+  // What is empty adds nothing.
+  const full = node.inputs.flatMap((value, index) =>
+    value === null || lowering.isEmpty(value) ? [] : [lowering.number(node, index)],
+  );
   const rank = lowering.rank(lowering.output(node));
-  if (values.length === 1 && values[0]) {
-    lowering.set(lowering.output(node), values[0]);
-    return;
-  }
-  // MIL joins floats and integers; bool goes through int32.
-  const isBool = values[0]?.type.dtype === 'bool';
-  const joined = isBool ? values.map((value) => lowering.cast(value, 'int32')) : values;
-  const inputs = {
-    values: joined,
-    axis: lowering.int(lowering.axis(node.int('axis', 0), rank), 'axis'),
-    interleave: lowering.bool(false),
-  };
-  if (!isBool) lowering.out(node, 'concat', inputs);
-  else {
-    const whole = lowering.op('concat', inputs, { dtype: 'int32', shape: lowering.shape(lowering.output(node)) });
-    lowering.out(node, 'not_equal', { x: whole, y: lowering.scalarLike(whole, 0) });
-  }
+  lowering.result(node, concat(lowering, full, lowering.axis(node.int('axis', 0), rank)));
 }
 
 function split(node: Node, lowering: Lowering): void {
@@ -108,29 +93,8 @@ function split(node: Node, lowering: Lowering): void {
 function sizeOf(lowering: Lowering, x: MilValue, axis: number): MilValue {
   const dim = x.type.shape[axis] ?? null;
   if (dim !== null) return lowering.ints([dim], 'size');
-  const shape = lowering.op('shape', { x }, VECTOR(x.type.shape.length));
-  return lowering.op('slice_by_index', sliceOf(lowering, shape, [axis], [axis + 1], [1]), VECTOR(1));
-}
-
-function sliceOf(lowering: Lowering, x: MilValue, begin: number[], end: number[], stride: number[]) {
-  return {
-    x,
-    begin: lowering.ints(begin, 'begin'),
-    end: lowering.ints(end, 'end'),
-    stride: lowering.ints(stride, 'stride'),
-    begin_mask: lowering.bools(
-      begin.map(() => false),
-      'begin_mask',
-    ),
-    end_mask: lowering.bools(
-      end.map(() => false),
-      'end_mask',
-    ),
-    squeeze_mask: lowering.bools(
-      begin.map(() => false),
-      'squeeze_mask',
-    ),
-  };
+  const shape = lowering.op('shape', { x }, vector(x.type.shape.length));
+  return lowering.op('slice_by_index', sliceOperands(lowering, shape, [axis], [axis + 1], [1]), vector(1));
 }
 
 function slice(node: Node, lowering: Lowering): void {
@@ -195,15 +159,15 @@ function slice(node: Node, lowering: Lowering): void {
         if (axes.length === 1) return whole;
         return lowering.op(
           'slice_by_index',
-          sliceOf(lowering, whole, [place.index], [place.index + 1], [1]),
-          VECTOR(1),
+          sliceOperands(lowering, whole, [place.index], [place.index + 1], [1]),
+          vector(1),
         );
       });
       if (parts.length === 1 && parts[0]) return parts[0];
       return lowering.op(
         'concat',
         { values: parts, axis: lowering.int(0, 'axis'), interleave: lowering.bool(false) },
-        VECTOR(rank),
+        vector(rank),
       );
     };
     if (ends !== null) {
@@ -226,42 +190,6 @@ function slice(node: Node, lowering: Lowering): void {
       shape.map(() => false),
       'squeeze_mask',
     ),
-  });
-}
-
-function pad(node: Node, lowering: Lowering): void {
-  const x = lowering.get(node, 0);
-  if (x.type.dtype !== 'fp32') throw new Refusal('Core ML pads floats only');
-  const rank = x.type.shape.length;
-  const given = node.ints('pads') ?? lowering.fixed(node, 1, 'the padding');
-  const axes = node.inputs[3] ? lowering.fixed(node, 3, 'the axes').map((axis) => lowering.axis(axis, rank)) : null;
-  const pads = Array<number>(rank * 2).fill(0);
-  const count = given.length / 2;
-  for (let index = 0; index < count; index++) {
-    const axis = axes?.[index] ?? index;
-    pads[axis] = given[index] ?? 0;
-    pads[axis + rank] = given[index + count] ?? 0;
-  }
-  if (pads.some((amount) => amount < 0)) throw new Refusal('Core ML cuts nothing off by padding');
-  const mode = node.string('mode', 'constant');
-  const names: Readonly<Record<string, string>> = { constant: 'constant', reflect: 'reflect', edge: 'replicate' };
-  const name = names[mode];
-  if (name === undefined) throw new Refusal(`Core ML has no padding of the mode ${mode}`);
-  let value = node.float('value', 0);
-  if (node.inputs[2]) value = lowering.fixed(node, 2, 'the value of the padding')[0] ?? 0;
-  // Reflection and repetition are for the last two dimensions, whose padding alone may be given.
-  const pairs = interleaved(pads);
-  let written = pairs;
-  if (name !== 'constant') {
-    if (pairs.slice(0, -4).some((amount) => amount !== 0))
-      throw new Refusal(`Core ML pads with ${mode} in the last two dimensions only`);
-    written = pairs.slice(-4);
-  }
-  lowering.out(node, 'pad', {
-    x,
-    pad: lowering.ints(written, 'pad'),
-    mode: lowering.text(name),
-    constant_val: lowering.float(value, 'constant_val'),
   });
 }
 
@@ -315,14 +243,18 @@ function shapeOf(node: Node, lowering: Lowering): void {
   const end = lowering.axis(node.int('end', rank), rank);
   if (start === 0 && end >= rank) lowering.out(node, 'shape', { x });
   else {
-    const shape = lowering.op('shape', { x }, VECTOR(rank));
-    lowering.out(node, 'slice_by_index', sliceOf(lowering, shape, [Math.max(0, start)], [Math.min(rank, end)], [1]));
+    const shape = lowering.op('shape', { x }, vector(rank));
+    lowering.out(
+      node,
+      'slice_by_index',
+      sliceOperands(lowering, shape, [Math.max(0, start)], [Math.min(rank, end)], [1]),
+    );
   }
 }
 
 function size(node: Node, lowering: Lowering): void {
   const x = lowering.get(node, 0);
-  const shape = lowering.op('shape', { x }, VECTOR(x.type.shape.length));
+  const shape = lowering.op('shape', { x }, vector(x.type.shape.length));
   lowering.out(node, 'reduce_prod', { x: shape, axes: lowering.ints([0], 'axes'), keep_dims: lowering.bool(false) });
 }
 
@@ -354,7 +286,6 @@ function trilu(node: Node, lowering: Lowering): void {
   const k = node.inputs[1] ? (lowering.fixed(node, 1, 'the diagonal')[0] ?? 0) : 0;
   const upper = node.int('upper', 1) !== 0;
   const [rows = 1, columns = 1] = staticDims(x.type.shape.slice(-2), 'the matrix');
-  if (x.type.dtype === 'bool') throw new Refusal('Core ML has no triangles of bool');
   const keep = Array.from({ length: rows * columns }, (_, index) => {
     const distance = (index % columns) - Math.floor(index / columns);
     return upper ? distance >= k : distance <= k;
@@ -363,7 +294,7 @@ function trilu(node: Node, lowering: Lowering): void {
     { ...numbersConstant('bool', keep.map(Number), [rows, columns]) },
     `${lowering.output(node).name}_mask`,
   );
-  lowering.out(node, 'select', { cond: mask, a: x, b: lowering.scalarLike(x, 0) });
+  lowering.result(node, select(lowering, mask, x, lowering.scalarLike(x, 0)));
 }
 
 export { sizeOf };
@@ -374,10 +305,9 @@ export const SHAPES: Readonly<Record<string, Lower>> = {
   Squeeze: squeeze,
   Unsqueeze: unsqueeze,
   Transpose: transpose,
-  Concat: concat,
+  Concat: concatNode,
   Split: split,
   Slice: slice,
-  Pad: pad,
   Tile: tile,
   Expand: expand,
   ConstantOfShape: constantOfShape,

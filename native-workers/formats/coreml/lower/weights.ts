@@ -96,7 +96,7 @@ export function affine(
       output,
     );
   }
-  lowering.require(16, `the quantized weight '${name}'`);
+  lowering.require(16, `quantized weights such as '${name}'`);
   const zeros = zeroPoint ?? numbersConstant('int8', [0], []);
   return lowering.op(
     'constexpr_affine_dequantize',
@@ -107,7 +107,7 @@ export function affine(
 
 /** Symmetric int4, -8 to 7, in blocks of 32 along the summed axis, or whole rows where they are no multiple of it. */
 function int4(lowering: Lowering, name: string, tensor: Tensor, channel: number, reduced: number): MilValue {
-  lowering.require(18, `the int4 weight '${name}'`);
+  lowering.require(18, `int4 weights such as '${name}'`);
   const { shape } = tensor;
   const length = shape[reduced] ?? 1;
   const block = length % BLOCK === 0 ? BLOCK : length;
@@ -141,7 +141,7 @@ const INDEX_TYPES = { 4: 'uint4', 6: 'uint6', 8: 'uint8' } as const;
 
 /** Each weight becomes the nearest of 2^bits values, which k-means chooses. */
 function paletted(lowering: Lowering, name: string, tensor: Tensor, bits: number): MilValue {
-  lowering.require(16, `the palette of '${name}'`);
+  lowering.require(16, `palettes such as that of '${name}'`);
   const { shape, size } = tensor;
   const { centers, codes } = palette(toFloat32(tensor), 2 ** bits);
   const packed = packBits(codes, bits);

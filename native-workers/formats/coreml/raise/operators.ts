@@ -1,5 +1,8 @@
 import type { Value } from '../../../graph/value.ts';
+import { attention } from './attention.ts';
+import { INDEXING } from './indexing.ts';
 import { type Call, onnxDType, type Raise } from './raising.ts';
+import { RECURRENT } from './recurrent.ts';
 import { conv, convTranspose, ones, pool, resizeBilinear, upsampleNearest } from './windows.ts';
 
 const same =
@@ -175,7 +178,20 @@ function fillZero(call: Call, dtype: Parameters<typeof onnxDType>[0]): Value {
   return shape.length === 0 ? zero : call.raising.one('Expand', [zero, call.raising.int64s(shape)]);
 }
 
+/**
+ * The mean over a whole picture is a pool: ONNX Runtime adds it up in the same order for every channel, which its ReduceMean
+ * does not, so that equal channels stay equal.
+ */
+function reduceMean(call: Call): Value {
+  const axes = call.numbers('axes');
+  const rank = call.rank('x');
+  const isPicture = rank > 2 && call.flag('keep_dims') && axes.length === rank - 2 && !axes.some((axis) => axis < 2);
+  return isPicture ? call.raising.one('GlobalAveragePool', [call.x()]) : (reduce('ReduceMean')(call) as Value);
+}
+
 export const OPERATORS: Readonly<Record<string, Raise>> = {
+  ...INDEXING,
+  ...RECURRENT,
   abs: same('Abs'),
   acos: same('Acos'),
   add: two('Add'),
@@ -274,7 +290,7 @@ export const OPERATORS: Readonly<Record<string, Raise>> = {
   reduce_log_sum: reduce('ReduceLogSum'),
   reduce_log_sum_exp: reduce('ReduceLogSumExp'),
   reduce_max: reduce('ReduceMax'),
-  reduce_mean: reduce('ReduceMean'),
+  reduce_mean: reduceMean,
   reduce_min: reduce('ReduceMin'),
   reduce_prod: reduce('ReduceProd'),
   reduce_sum: reduce('ReduceSum'),
@@ -288,6 +304,7 @@ export const OPERATORS: Readonly<Record<string, Raise>> = {
     call.raising.one('Reciprocal', [
       call.raising.one('Sqrt', [call.raising.one('Add', [call.x(), like(call, call.number('epsilon', 1e-12))])]),
     ]),
+  scaled_dot_product_attention: attention,
   scatter_along_axis: scatter('ScatterElements'),
   scatter_nd: scatter('ScatterND'),
   select: same('Where', 'cond', 'a', 'b'),

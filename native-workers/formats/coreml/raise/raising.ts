@@ -8,6 +8,7 @@ import {
   intAttribute,
   intsAttribute,
   stringAttribute,
+  stringsAttribute,
 } from '../../../graph/attribute.ts';
 import type { DType } from '../../../graph/dtype.ts';
 import { Graph } from '../../../graph/graph.ts';
@@ -47,12 +48,17 @@ export function onnxDType(dtype: MilDType): DType {
   return found;
 }
 
-export type AttributeValue = number | { readonly float: number } | readonly number[] | string;
+export type AttributeValue = number | { readonly float: number } | readonly number[] | readonly string[] | string;
+
+function isTexts(value: readonly number[] | readonly string[]): value is readonly string[] {
+  return typeof value[0] === 'string';
+}
 
 function attributeOf(value: AttributeValue): Attribute {
   if (typeof value === 'number') return intAttribute(value);
   if (typeof value === 'string') return stringAttribute(value);
-  return 'float' in value ? floatAttribute(value.float) : intsAttribute(value);
+  if ('float' in value) return floatAttribute(value.float);
+  return isTexts(value) ? stringsAttribute(value) : intsAttribute(value);
 }
 
 export class Raising {

@@ -1,0 +1,367 @@
+/** Operators that search, pick or place elements. */
+import type { Node } from '../../../graph/node.ts';
+import type { MilDim, MilValue } from '../program.ts';
+import {
+  compare,
+  expandDims,
+  gather,
+  matmul,
+  plus,
+  reduce,
+  reverse,
+  select,
+  squeeze,
+  take,
+  throughNumbers,
+  times,
+} from './builders.ts';
+import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
+
+const arg =
+  (type: string): Lower =>
+  (node, lowering) => {
+    const x = lowering.number(node, 0);
+    const axis = lowering.axis(node.int('axis', 0), x.type.shape.length);
+    const last = node.int('select_last_index', 0) !== 0;
+    const keep = node.int('keepdims', 1) !== 0;
+    const shape = keep
+      ? x.type.shape.map((dim, index) => (index === axis ? 1 : dim))
+      : x.type.shape.filter((_, index) => index !== axis);
+    // Core ML gives the first of equal elements; the last one is the first from the other end.
+    const found = lowering.op(
+      type,
+      {
+        x: last ? reverse(lowering, x, [axis]) : x,
+        axis: lowering.int(axis, 'axis'),
+        keep_dims: lowering.bool(keep, 'keep_dims'),
+      },
+      { dtype: 'int32', shape },
+    );
+    if (!last) {
+      lowering.result(node, found);
+      return;
+    }
+    const [size = 1] = staticDims([x.type.shape[axis] ?? null], 'the dimension that is searched');
+    lowering.result(node, plus(lowering, times(lowering, found, -1), size - 1));
+  };
+
+/** Constant indices are counted from the front, since negative ones are not taken on every device. */
+function indices(node: Node, lowering: Lowering, index: number, dim: MilDim): MilValue {
+  const numbers = lowering.numbers(node, index);
+  if (numbers === null || !numbers.some((at) => at < 0)) return lowering.number(node, index);
+  if (dim === null) throw new Refusal('indices from the end of a size that is not known');
+  const shape = lowering.shape(lowering.input(node, index)) as number[];
+  const positive = numbers.map((at) => (at < 0 ? at + dim : at));
+  return shape.length === 0 ? lowering.int(positive[0] ?? 0, 'index') : lowering.reshapedInts(positive, shape);
+}
+
+/** As `indices`, where the last dimension counts the dimensions of the data from `batch` on. */
+function tuples(node: Node, lowering: Lowering, dims: readonly MilDim[], batch: number): MilValue {
+  const numbers = lowering.numbers(node, 1);
+  if (numbers === null || !numbers.some((at) => at < 0)) return lowering.number(node, 1);
+  const shape = lowering.shape(lowering.input(node, 1)) as number[];
+  const width = shape.at(-1) ?? 1;
+  const positive = numbers.map((at, place) => {
+    const dim = dims[batch + (place % width)] ?? null;
+    if (at < 0 && dim === null) throw new Refusal('indices from the end of a size that is not known');
+    return at < 0 ? at + (dim ?? 0) : at;
+  });
+  return lowering.reshapedInts(positive, shape);
+}
+
+function gatherOne(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  if (x.type.shape.length === 0) throw new Refusal('nothing can be picked from a scalar');
+  const axis = lowering.axis(node.int('axis', 0), x.type.shape.length);
+  lowering.result(node, gather(lowering, x, indices(node, lowering, 1, x.type.shape[axis] ?? null), axis));
+}
+
+function gatherElements(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  const axis = lowering.axis(node.int('axis', 0), x.type.shape.length);
+  const places = indices(node, lowering, 1, x.type.shape[axis] ?? null);
+  lowering.result(node, gatherAlongAxis(lowering, x, places, axis));
+}
+
+/** Along one axis only; other dimensions of the indices may be smaller in ONNX, and may not in MIL. */
+export function gatherAlongAxis(lowering: Lowering, x: MilValue, places: MilValue, axis: number): MilValue {
+  let data = x;
+  places.type.shape.forEach((dim, index) => {
+    const full = data.type.shape[index] ?? null;
+    if (index === axis || dim === full) return;
+    if (dim === null || full === null) throw new Refusal('sizes of indices and data that are not known');
+    data = take(
+      lowering,
+      data,
+      Array.from({ length: dim }, (_, at) => at),
+      index,
+    );
+  });
+  return throughNumbers(lowering, [data], ([numbers]) =>
+    lowering.op(
+      'gather_along_axis',
+      {
+        x: numbers,
+        indices: places,
+        axis: lowering.int(axis, 'axis'),
+        validate_indices: lowering.target >= 17 ? lowering.bool(false, 'validate') : null,
+      },
+      { dtype: numbers?.type.dtype ?? 'fp32', shape: places.type.shape },
+    ),
+  );
+}
+
+function gatherNd(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  const batch = node.int('batch_dims', 0);
+  if (batch > 0) lowering.require(16, 'picking in batches');
+  const places = tuples(node, lowering, x.type.shape, batch);
+  const shape = lowering.shape(lowering.output(node));
+  const made = throughNumbers(lowering, [x], ([numbers]) =>
+    lowering.op(
+      'gather_nd',
+      {
+        x: numbers,
+        indices: places,
+        batch_dims: lowering.target >= 16 ? lowering.int(batch, 'batch_dims') : null,
+        validate_indices: lowering.target >= 17 ? lowering.bool(false, 'validate') : null,
+      },
+      { dtype: numbers?.type.dtype ?? 'fp32', shape },
+    ),
+  );
+  lowering.result(node, made);
+}
+
+const MODES: Readonly<Record<string, string>> = { none: 'update', add: 'add', mul: 'mul', max: 'max', min: 'min' };
+
+function scatter(node: Node, lowering: Lowering): void {
+  const data = lowering.number(node, 0);
+  if (data.type.dtype === 'bool') throw new Refusal('Core ML scatters numbers only');
+  const mode = MODES[node.string('reduction', 'none')];
+  if (mode === undefined) throw new Refusal('Core ML has no such reduction');
+  const nd = node.opType === 'ScatterND';
+  const axis = lowering.axis(node.int('axis', 0), data.type.shape.length);
+  lowering.out(node, nd ? 'scatter_nd' : 'scatter_along_axis', {
+    data,
+    indices: nd
+      ? tuples(node, lowering, data.type.shape, 0)
+      : indices(node, lowering, 1, data.type.shape[axis] ?? null),
+    updates: lowering.number(node, 2),
+    axis: nd ? null : lowering.int(axis, 'axis'),
+    mode: lowering.text(mode),
+    validate_indices: lowering.target >= 17 ? lowering.bool(false, 'validate') : null,
+  });
+}
+
+function topK(node: Node, lowering: Lowering): void {
+  const x = lowering.number(node, 0);
+  const k = lowering.opset < 10 ? node.int('k', 1) : (lowering.fixed(node, 1, 'the number of elements')[0] ?? 1);
+  const axis = lowering.axis(node.int('axis', -1), x.type.shape.length);
+  const shape = x.type.shape.map((dim, index) => (index === axis ? k : dim));
+  const outputs = [0, 1].map((index) => {
+    const value = node.outputs[index];
+    return value ? lowering.declare(value) : lowering.spare({ dtype: index === 0 ? x.type.dtype : 'int32', shape });
+  });
+  lowering.operation(
+    'topk',
+    {
+      x,
+      k: lowering.int(k, 'k'),
+      axis: lowering.int(axis, 'axis'),
+      ascending: lowering.bool(node.int('largest', 1) === 0, 'ascending'),
+      sort: lowering.target >= 16 ? lowering.bool(true, 'sort') : null,
+      return_indices: lowering.target >= 16 ? lowering.bool(true, 'return_indices') : null,
+      output_indices_dtype: lowering.target >= 17 ? lowering.text('int32', 'indices_dtype') : null,
+    },
+    outputs,
+  );
+}
+
+function cumSum(node: Node, lowering: Lowering): void {
+  const x = lowering.number(node, 0);
+  const axis = lowering.fixed(node, 1, 'the axis')[0] ?? 0;
+  lowering.out(node, 'cumsum', {
+    x,
+    axis: lowering.int(lowering.axis(axis, x.type.shape.length), 'axis'),
+    exclusive: lowering.bool(node.int('exclusive', 0) !== 0, 'exclusive'),
+    reverse: lowering.bool(node.int('reverse', 0) !== 0, 'reverse'),
+  });
+}
+
+/** 1 at the index of each vector, 0 elsewhere; `depth` is the length of the new dimension `axis`. */
+export function oneHot(
+  lowering: Lowering,
+  places: MilValue,
+  depth: number,
+  axis: number,
+  dtype: 'fp32' | 'int32',
+): MilValue {
+  const shape: MilDim[] = [...places.type.shape];
+  shape.splice(axis, 0, depth);
+  const like = { dtype, shape } as const;
+  const scalar = (value: number): MilValue => (dtype === 'fp32' ? lowering.float(value) : lowering.int(value));
+  return lowering.op(
+    'one_hot',
+    {
+      indices: places,
+      one_hot_vector_size: lowering.int(depth, 'depth'),
+      axis: lowering.int(axis, 'axis'),
+      on_value: scalar(1),
+      off_value: scalar(0),
+    },
+    like,
+  );
+}
+
+function oneHotNode(node: Node, lowering: Lowering): void {
+  const depth = lowering.fixed(node, 1, 'the number of places')[0] ?? 1;
+  const places = lowering.cast(lowering.number(node, 0), 'int32');
+  const axis = lowering.axis(node.int('axis', -1), places.type.shape.length + 1);
+  // Negative indices count from the end.
+  const negative = lowering.cast(compare(lowering, 'less', places, lowering.int(0)), 'int32');
+  const positive = lowering.binary('add', places, times(lowering, negative, depth));
+  const values = lowering.number(node, 2);
+  const numbers = values.type.dtype === 'bool' ? lowering.cast(values, 'int32') : values;
+  const dtype = numbers.type.dtype === 'int32' ? 'int32' : 'fp32';
+  const hot = oneHot(lowering, positive, depth, axis, dtype);
+  const of = (index: number): MilValue => take(lowering, numbers, [index], 0);
+  const step = lowering.binary('sub', of(1), of(0));
+  lowering.result(node, lowering.binary('add', lowering.binary('mul', hot, step), of(0)));
+}
+
+function hardmax(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  const rank = x.type.shape.length;
+  const axis = lowering.axis(node.int('axis', lowering.opset < 13 ? 1 : -1), rank);
+  if (lowering.opset < 13 && axis !== rank - 1)
+    throw new Refusal('before operator set 13 it is over several dimensions at once');
+  const [depth = 1] = staticDims([x.type.shape[axis] ?? null], 'the dimension of the largest element');
+  const found = lowering.op(
+    'reduce_argmax',
+    { x, axis: lowering.int(axis, 'axis'), keep_dims: lowering.bool(false, 'keep_dims') },
+    { dtype: 'int32', shape: x.type.shape.filter((_, index) => index !== axis) },
+  );
+  lowering.result(node, oneHot(lowering, found, depth, axis, 'fp32'));
+}
+
+function nonZero(node: Node, lowering: Lowering): void {
+  const x = lowering.number(node, 0);
+  const rank = x.type.shape.length;
+  if (rank === 0) throw new Refusal('a scalar has no places');
+  const found = lowering.op('non_zero', { x }, { dtype: 'int32', shape: [null, rank] });
+  lowering.result(node, lowering.transpose(found, [1, 0]));
+}
+
+function compress(node: Node, lowering: Lowering): void {
+  let x = lowering.get(node, 0);
+  let axis = node.int('axis', 0);
+  if (!node.attributes.has('axis')) x = lowering.reshape(x, [-1]);
+  else axis = lowering.axis(axis, x.type.shape.length);
+  const kept = lowering.numbers(node, 1)?.flatMap((flag, place) => (flag ? [place] : []));
+  const places =
+    kept === undefined
+      ? squeeze(
+          lowering,
+          lowering.op('non_zero', { x: lowering.get(node, 1) }, { dtype: 'int32', shape: [null, 1] }),
+          [1],
+        )
+      : lowering.ints(kept, 'places');
+  lowering.result(node, gather(lowering, x, places, axis));
+}
+
+function reverseSequence(node: Node, lowering: Lowering): void {
+  const batchAxis = node.int('batch_axis', 1);
+  lowering.out(node, 'reverse_sequence', {
+    x: lowering.get(node, 0),
+    lengths: lowering.get(node, 1),
+    seq_axis: lowering.int(node.int('time_axis', 0), 'seq_axis'),
+    batch_axis: lowering.int(batchAxis, 'batch_axis'),
+  });
+}
+
+/** Puts what a pool took back where it was: the indices count the elements of the whole result. */
+function maxUnpool(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  const shape = staticDims(lowering.shape(lowering.output(node)), 'the result');
+  const given = node.inputs[2];
+  // With another size than the pool's own, the indices are those of the smaller one. Source: onnx Operators.md, MaxUnpool.
+  if (given) throw new Refusal('the size of the result is given by an operand');
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  const zeros = lowering.op(
+    'fill',
+    { shape: lowering.ints([size], 'size'), value: lowering.float(0) },
+    { dtype: 'fp32', shape: [size] },
+  );
+  const placed = lowering.op(
+    'scatter_along_axis',
+    {
+      data: zeros,
+      indices: lowering.reshape(lowering.get(node, 1), [-1]),
+      updates: lowering.reshape(x, [-1]),
+      axis: lowering.int(0, 'axis'),
+      mode: lowering.text('update'),
+      validate_indices: lowering.target >= 17 ? lowering.bool(false, 'validate') : null,
+    },
+    { dtype: 'fp32', shape: [size] },
+  );
+  lowering.result(node, lowering.reshape(placed, shape));
+}
+
+/**
+ * A cache with new rows at a place of its own in each sequence: a matrix of ones where row s of the cache is row t of the
+ * update says which. Source: onnx Operators.md, TensorScatter.
+ */
+function tensorScatter(node: Node, lowering: Lowering): void {
+  const cache = lowering.get(node, 0);
+  const update = lowering.get(node, 1);
+  const rank = cache.type.shape.length;
+  const axis = lowering.axis(node.int('axis', -2), rank);
+  if (axis !== rank - 2 || cache.type.dtype !== 'fp32') throw new Refusal('only caches of float rows are updated');
+  const [length = 1, count = 1] = staticDims([cache.type.shape[axis] ?? null, update.type.shape[axis] ?? null], 'rows');
+  const [batch = 1] = staticDims(cache.type.shape.slice(0, 1), 'the batch');
+  const counted = (size: number): number[] => Array.from({ length: size }, (_, index) => index);
+  const start = node.inputs[2] ? lowering.get(node, 2) : lowering.ints(Array<number>(batch).fill(0), 'start');
+  let rows = lowering.binary('add', expandDims(lowering, start, [1]), lowering.ints(counted(count), 'rows'));
+  if (node.string('mode', 'linear') === 'circular') rows = lowering.binary('mod', rows, lowering.int(length));
+  const inner = Array.from({ length: rank - 3 }, (_, index) => index + 1);
+  const places = expandDims(lowering, expandDims(lowering, rows, [1]), inner);
+  const all = lowering.reshapedInts(counted(length), [length, 1]);
+  const isNew = lowering.cast(compare(lowering, 'equal', all, places), 'fp32');
+  const kept = lowering.binary('sub', lowering.float(1), reduce(lowering, 'reduce_max', isNew, [rank - 1]));
+  lowering.result(node, lowering.binary('add', lowering.binary('mul', cache, kept), matmul(lowering, isNew, update)));
+}
+
+/** The features of a table that are asked for. Source: ONNX-ML, ArrayFeatureExtractor. */
+function featureExtractor(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  const places = lowering.reshape(lowering.number(node, 1), [-1]);
+  lowering.result(node, gather(lowering, x, places, x.type.shape.length - 1));
+}
+
+function binarizer(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  const above = compare(lowering, 'greater', x, lowering.scalarLike(x, node.float('threshold', 0)));
+  lowering.result(node, select(lowering, above, lowering.scalarLike(x, 1), lowering.scalarLike(x, 0)));
+}
+
+export const INDEXING: Readonly<Record<string, Lower>> = {
+  ArgMax: arg('reduce_argmax'),
+  ArgMin: arg('reduce_argmin'),
+  Gather: gatherOne,
+  GatherElements: gatherElements,
+  GatherND: gatherNd,
+  ScatterND: scatter,
+  ScatterElements: scatter,
+  Scatter: scatter,
+  TopK: topK,
+  CumSum: cumSum,
+  OneHot: oneHotNode,
+  Hardmax: hardmax,
+  NonZero: nonZero,
+  Compress: compress,
+  ReverseSequence: reverseSequence,
+  MaxUnpool: maxUnpool,
+  TensorScatter: tensorScatter,
+  'ai.onnx.ml:ArrayFeatureExtractor': featureExtractor,
+  'ai.onnx.ml:Binarizer': binarizer,
+};

@@ -1,0 +1,47 @@
+/** Why operators have no lowering, and what to do instead. One that is not named here is new or of another party. */
+import type { Node } from '../../../graph/node.ts';
+
+const STRINGS = 'Core ML computes with numbers only: process texts in the app, before the model';
+const SEQUENCES = 'Core ML has no sequences and optional values: give each tensor an input or output of its own';
+const BITS = 'MIL has no operators on bits; compute flags with And, Or and Xor on bool';
+const TREES = 'trees and tables of classic models are no ML Program: convert them with the tool that trained them';
+const LOOPS = 'Hone writes ML Programs without control flow: unroll loops and choose branches when exporting';
+const RANDOM = 'results that are drawn at random cannot be checked: draw them in the app and give them as an input';
+
+const BY_TYPE: Readonly<Record<string, string>> = {
+  StringConcat: STRINGS,
+  StringSplit: STRINGS,
+  StringNormalizer: STRINGS,
+  RegexFullMatch: STRINGS,
+  TfIdfVectorizer: STRINGS,
+  'ai.onnx.ml:LabelEncoder': TREES,
+  'ai.onnx.ml:TreeEnsemble': TREES,
+  'ai.onnx.ml:TreeEnsembleClassifier': TREES,
+  'ai.onnx.ml:TreeEnsembleRegressor': TREES,
+  BitwiseAnd: BITS,
+  BitwiseOr: BITS,
+  BitwiseXor: BITS,
+  If: LOOPS,
+  Loop: LOOPS,
+  Scan: LOOPS,
+  RandomNormal: RANDOM,
+  RandomNormalLike: RANDOM,
+  RandomUniform: RANDOM,
+  RandomUniformLike: RANDOM,
+  Multinomial: RANDOM,
+  Bernoulli: RANDOM,
+  Unique: 'MIL does not sort out equal elements: do it in the app',
+  Det: 'MIL has no determinants: compute it in the app',
+  DeformConv: 'MIL has no convolution at computed places: export the layer as an ordinary convolution',
+};
+
+export function reasonWithoutLowering(node: Node): string {
+  const type = node.domain === '' ? node.opType : `${node.domain}:${node.opType}`;
+  const known = BY_TYPE[type];
+  if (known !== undefined) return known;
+  if (/^(Sequence|Optional|SplitToSequence|ConcatFromSequence)/.test(node.opType)) return SEQUENCES;
+  if (node.domain.startsWith('ai.onnx.ml')) return TREES;
+  return node.domain === ''
+    ? 'MIL has no such operator, and Hone has no decomposition of it: cut the model before it, or replace it when exporting'
+    : 'Hone does not know this operator of another party: export the model with plain ONNX operators';
+}
