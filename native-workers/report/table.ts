@@ -8,6 +8,9 @@ export function buildTable(sections: Sections): ComparisonRow[] {
   return [...sizeRows(sections), ...latencyRows(sections), ...memoryRows(sections), ...accuracyRows(sections)];
 }
 
+/** A change that is shown as 0.0 % is called none. */
+const SAME_RATIO = 0.0005;
+
 interface RatioRow {
   readonly id: string;
   readonly label: string;
@@ -23,8 +26,10 @@ interface RatioRow {
 function ratioRow({ before, after, better, judgement, interval, ...rest }: RatioRow): ComparisonRow {
   const known = before.status === 'measured' && after.status === 'measured' && before.value !== 0;
   const ratio = known ? after.value / before.value : null;
-  const byRatio = (value: number): Judgement =>
-    value === 1 ? 'same' : value < 1 === (better === undefined) ? 'better' : 'worse';
+  const byRatio = (value: number): Judgement => {
+    if (Math.abs(value - 1) < SAME_RATIO) return 'same';
+    return value < 1 === (better === undefined) ? 'better' : 'worse';
+  };
   return {
     ...rest,
     before,
