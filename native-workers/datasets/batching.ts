@@ -50,7 +50,10 @@ export function makeDataset(source: SampleSource): Dataset {
 
 function emptyError(name: string, skipped: ReadonlyMap<string, SkippedSample>): HoneError {
   const first = skipped.values().next().value;
-  const why = first === undefined ? '' : ` ${skipped.size} were skipped; the first, ${first.sample}: ${first.reason}`;
+  const why =
+    first === undefined
+      ? ''
+      : ` ${skipped.size} ${skipped.size === 1 ? 'was' : 'were'} skipped; the first, ${first.sample}: ${first.reason}`;
   return new HoneError('data-empty', `No sample of ${name} could be read.${why}`);
 }
 

@@ -51,6 +51,7 @@ export async function openNpz(
     const data = arrays.filter((array) => array !== labels && array !== groups);
     const matched = matchInputs(data, signature, notes, path);
     const spec = imageSpecFor(matched, signature, preprocess, notes);
+    notes.push(...conversionNotes(matched, spec));
     const columns = matched.map(({ array, input }) => columnFor(array, input, spec));
     const count = commonCount(
       [...matched.map(({ array }) => array), ...(labels ? [labels] : []), ...(groups ? [groups] : [])],
@@ -174,6 +175,22 @@ function matchInputs(
     notes.push({ code: 'arrays-by-position', message: `No array is named after an input; taken: ${pairs}.` });
   }
   return inputs.map((input, index) => ({ array: found[index] as NpyArray, input }));
+}
+
+/** Whole numbers for a float input, or the other way, are taken as they are: right for some data, a mistake in other. */
+function conversionNotes(matched: readonly Match[], pictures: ImageSpec | null): DatasetNote[] {
+  if (pictures !== null) return [];
+  const isFloat = (dtype: string): boolean => dtype.includes('float');
+  return matched.flatMap(({ array: { name, header }, input }) =>
+    header.dtype === 'string' || isFloat(header.dtype) === isFloat(input.dtype)
+      ? []
+      : [
+          {
+            code: 'array-converted',
+            message: `The array '${name}' is ${header.dtype} and the input '${input.name}' takes ${input.dtype}: its numbers are taken as they are, without scaling.`,
+          },
+        ],
+  );
 }
 
 /** Bytes for a model that takes something else, or bytes in another shape: pictures to preprocess. */

@@ -100,7 +100,7 @@ function zipError(thrown: unknown, path: string): HoneError {
   if (/too many bytes|compressed\/uncompressed size mismatch/.test(message)) {
     return unsafe(path, `An entry is not as long as it says: ${message}.`);
   }
-  return new HoneError('data-unreadable', `${path} is no readable zip archive: ${message}.`, {
+  return new HoneError('data-unreadable', `${path} is no readable zip archive: ${message.replace(/\.+$/, '')}.`, {
     where: { file: path },
     cause: thrown,
   });

@@ -56,6 +56,10 @@ export interface CalibrationData {
   readonly samples: number;
   /** True when the inputs are random and not the user's: the report says so in red. */
   readonly random: boolean;
+  /** Samples that were met so far and could not be read. */
+  readonly skipped?: readonly { readonly sample: string; readonly reason: string }[];
+  /** What was assumed of the data when it was opened. */
+  readonly notes?: readonly { readonly code: string; readonly message: string }[];
   /** `batchSize`: the most samples in a batch, where the model lets that be chosen. */
   batches(batchSize?: number): AsyncIterable<Feeds>;
 }

@@ -3,6 +3,7 @@
  * sentences) is computed from these files alone by `report/`. Times are milliseconds, sizes bytes, ratios after/before.
  */
 import { z } from 'zod';
+import { calibrationFactsSchema } from './calibration-facts.ts';
 import { errorDataSchema } from './errors.ts';
 import { recipeSchema } from './recipe.ts';
 
@@ -88,7 +89,7 @@ export const passRowSchema = z.strictObject({
   nodesBefore: z.number(),
   nodesAfter: z.number(),
   /** What the pass was calibrated with; `random` when the inputs were made up and not the user's. */
-  calibration: z.strictObject({ samples: z.number(), random: z.boolean() }).optional(),
+  calibration: calibrationFactsSchema.optional(),
   /** What the pass measured for the report, by kind (`quantization` for ranges and errors by layer); see `report/`. */
   details: z.record(z.string(), z.unknown()).optional(),
 });

@@ -3,19 +3,20 @@ import type { BudgetRow, Warning } from './document.ts';
 import { formatChange, formatCount, formatShare, joinWords, plural } from './format.ts';
 import type { ReportInput } from './input.ts';
 import { dataOf } from './outcome.ts';
+import type { PassesSection } from './sections/passes.ts';
 import type { Sections } from './sections/registry.ts';
 
 /** Change of the machine's speed during the benchmark that is worth a word, and one that spoils absolute times. */
 const DRIFT = { caution: 0.05, serious: 0.2 };
 /** Fewer labelled samples than this leave intervals of several points; fewer timed runs leave the tail unknown. */
-const FEW = { samples: 200, runs: 100 };
+const FEW = { samples: 200, runs: 100, calibration: 20 };
 
 const SEVERITIES: readonly Warning['severity'][] = ['serious', 'caution', 'note'];
 
 export function buildWarnings(input: ReportInput, sections: Sections, budgets: readonly BudgetRow[]): Warning[] {
   const found = [
     ...stageWarnings(input),
-    ...passWarnings(sections),
+    ...passWarnings(sections, input),
     ...fidelityWarnings(sections),
     ...saturationWarnings(sections),
     ...accuracyWarnings(sections),
@@ -44,7 +45,7 @@ function stageWarnings({ manifest }: ReportInput): Warning[] {
   });
 }
 
-function passWarnings(sections: Sections): Warning[] {
+function passWarnings(sections: Sections, { facts }: ReportInput): Warning[] {
   const rows = dataOf(sections.passes)?.rows ?? [];
   const fusion = dataOf(sections.fusion)?.expected ?? [];
   return [
@@ -58,6 +59,7 @@ function passWarnings(sections: Sections): Warning[] {
           ]
         : [],
     ),
+    ...calibrationWarnings(rows, new Set(facts.evaluate?.notes?.map(({ message }) => message))),
     ...rows.flatMap((row) =>
       row.status === 'failed'
         ? [
@@ -86,6 +88,50 @@ function passWarnings(sections: Sections): Warning[] {
   ];
 }
 
+/** Of the data that ranges come from: passes read the same, so each remark stands once; `said`: what the evaluation says already. */
+function calibrationWarnings(rows: PassesSection['rows'], said: ReadonlySet<string>): Warning[] {
+  const found = rows.flatMap(({ calibration, status }): Warning[] => {
+    if (calibration === undefined || calibration.random) return [];
+    const { samples, skipped, constant = [], notFinite = 0, notes = [] } = calibration;
+    return [
+      ...(constant.length > 0
+        ? [
+            serious(
+              'calibration-constant',
+              `The calibration data says nothing: ${joinWords(constant)} ${constant.length === 1 ? 'holds' : 'hold'} one and the same number in all samples.`,
+            ),
+          ]
+        : []),
+      ...(samples < FEW.calibration && status === 'changed'
+        ? [
+            caution(
+              'few-calibration',
+              `Ranges rest on ${plural(samples, 'calibration sample')}: what is rare in the data was hardly seen. A hundred or more are better.`,
+            ),
+          ]
+        : []),
+      ...(skipped === undefined
+        ? []
+        : [
+            caution(
+              'calibration-skipped',
+              `${plural(skipped.count, 'calibration sample')} could not be read and ${skipped.count === 1 ? 'was' : 'were'} left out; the section on passes lists them.`,
+            ),
+          ]),
+      ...(notFinite > 0
+        ? [
+            caution(
+              'calibration-not-finite',
+              `${plural(notFinite, 'calibration sample')} ${notFinite === 1 ? 'holds' : 'hold'} numbers that are NaN or infinite; ranges are those of the others.`,
+            ),
+          ]
+        : []),
+      ...notes.flatMap(({ code, message }) => (said.has(message) ? [] : [note(code, `Calibration data: ${message}`)])),
+    ];
+  });
+  return found.filter(({ message }, index) => found.findIndex((other) => other.message === message) === index);
+}
+
 function fidelityWarnings(sections: Sections): Warning[] {
   const fidelity = dataOf(sections.fidelity);
   if (fidelity === null) return [];
@@ -109,7 +155,10 @@ function saturationWarnings(sections: Sections): Warning[] {
   const saturation = dataOf(sections.saturation);
   if (saturation === null || saturation.verdict !== 'large' || saturation.machine === 'affected') return [];
   const { agreement, samples } = saturation;
-  const lost = agreement === null ? 'the outputs change' : `${formatShare(1 - agreement.share)} of the answers change`;
+  const lost =
+    agreement === null || agreement.share === 1
+      ? 'the outputs change'
+      : `${formatShare(1 - agreement.share)} of the answers change`;
   return [
     caution(
       'saturation',
@@ -127,7 +176,7 @@ function accuracyWarnings(sections: Sections): Warning[] {
   const samples = accuracy.dataset?.samples ?? 0;
   const skipped = accuracy.skipped.length;
   return [
-    ...(samples < FEW.samples
+    ...(samples < FEW.samples && accuracy.metrics.length > 0
       ? [
           caution(
             'few-samples',

@@ -15,6 +15,7 @@ import { type ErrorCode, HoneError, toHoneError } from '../protocol/errors.ts';
 import type { PassRow } from '../protocol/facts.ts';
 import type { Progress } from '../protocol/messages.ts';
 import type { Recipe } from '../protocol/recipe.ts';
+import { WatchedCalibration } from './watched-calibration.ts';
 
 /** What the passes are given, by whoever runs the recipe. */
 export interface RecipeContext {
@@ -82,6 +83,7 @@ export async function applyRecipe(
       earlier.push(pass.id);
       expects.push(...(result.expects ?? []));
     }
+    const calibration = watched?.facts();
     rows.push({
       pass: pass.id,
       title: pass.title,
@@ -91,7 +93,7 @@ export async function applyRecipe(
       ms: performance.now() - start,
       nodesBefore,
       nodesAfter: countNodes(model),
-      ...(watched?.used ? { calibration: { samples: watched.samples, random: watched.random } } : {}),
+      ...(calibration === undefined ? {} : { calibration }),
     });
     tell(context, rows.at(-1));
   }
@@ -160,23 +162,4 @@ function countNodes(model: Model): number {
   let count = 0;
   for (const _node of model.graph.allNodes()) count++;
   return count;
-}
-
-/** Calibration data that knows whether a pass took any of it. */
-class WatchedCalibration implements CalibrationData {
-  readonly samples: number;
-  readonly random: boolean;
-  used = false;
-  readonly #data: CalibrationData;
-
-  constructor(data: CalibrationData) {
-    this.#data = data;
-    this.samples = data.samples;
-    this.random = data.random;
-  }
-
-  batches(batchSize?: number): ReturnType<CalibrationData['batches']> {
-    this.used = true;
-    return this.#data.batches(batchSize);
-  }
 }

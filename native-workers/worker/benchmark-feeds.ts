@@ -1,11 +1,37 @@
 /** Inputs of a benchmark from the user's data: the first batch, as the model takes it. */
+import { basename } from 'node:path';
 import type { VariantPlan } from '../bench/plan.ts';
 import { openDataset } from '../datasets/open-dataset.ts';
 import { signatureOf } from '../datasets/signature.ts';
 import { openModel } from '../formats/registry.ts';
 import type { Feeds } from '../lib/engine.ts';
-import { HoneError } from '../protocol/errors.ts';
+import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { Preprocess } from '../protocol/request.ts';
+import type { JobContext } from './job.ts';
+
+/**
+ * Feeds from the first data set that can be read; null when none can, and the models are then timed on random inputs: data that
+ * is broken costs the accuracy of a run, not its times. Each that is left out is a warning in the log.
+ */
+export async function feedsFromReadable(
+  paths: readonly (string | undefined)[],
+  model: string,
+  preprocess: Preprocess | undefined,
+  log: JobContext['log'],
+): Promise<((plan: VariantPlan) => Promise<Feeds>) | null> {
+  for (const data of paths) {
+    if (data === undefined) continue;
+    try {
+      await firstBatch(model, data, preprocess, 1);
+      return feedsFromData(data, preprocess);
+    } catch (thrown) {
+      const error = toHoneError(thrown);
+      if (error.kind !== 'input') throw error;
+      log('warning', `Models are not timed on ${basename(data)}: ${error.message}`);
+    }
+  }
+  return null;
+}
 
 /** One batch for each model and batch size, read once. Throws what opening the data throws. */
 export function feedsFromData(data: string, preprocess: Preprocess | undefined): (plan: VariantPlan) => Promise<Feeds> {

@@ -126,7 +126,7 @@ export async function compareOnData(
     const changed = after === null ? null : await after.run(batch.feeds);
     const [inputRows, rows] = [new BatchRows(batch.feeds, count), new BatchRows(outputs, count)];
     if (task === undefined) {
-      task = isSeeded ? null : await taskOf(signature, batch, rows, inputRows, before, count);
+      task = isSeeded ? null : await taskOf({ signature, before, data }, batch, rows, inputRows, count);
       if (task !== null) checkClasses(task, data);
       else if (data.labelled) notes.push(unknownTask(outputs));
     }
@@ -168,16 +168,16 @@ function firstDimension(feeds: Feeds): number {
 }
 
 async function taskOf(
-  signature: ModelSignature,
+  { signature, before, data }: Pick<DataComparison, 'signature' | 'before' | 'data'>,
   batch: Batch,
   outputs: BatchRows,
   inputs: BatchRows,
-  session: Session,
   count: number,
 ): Promise<Task | null> {
-  const task = findTask({ outputs, inputs, labels: batch.labels, idLimits: signature.idLimits ?? {} });
+  const classes = data.classes?.length ?? null;
+  const task = findTask({ outputs, inputs, labels: batch.labels, classes, idLimits: signature.idLimits ?? {} });
   if (task?.name !== 'perplexity') return task;
-  return (await isCausalModel(session, batch.feeds, outputs, inputs, count)) ? task : null;
+  return (await isCausalModel(before, batch.feeds, outputs, inputs, count)) ? task : null;
 }
 
 /** Runs the batch again with the middle token of each text replaced, and looks whether anything before it changed. */

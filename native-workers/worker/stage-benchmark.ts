@@ -5,7 +5,7 @@ import type { ModelToRun } from '../bench/plan.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import type { ModelFile } from '../protocol/facts.ts';
 import { readManifest, readStageFacts } from '../report/facts-files.ts';
-import { feedsFromData } from './benchmark-feeds.ts';
+import { feedsFromReadable } from './benchmark-feeds.ts';
 import type { Job } from './job.ts';
 import { onnxPathOf } from './model-engine.ts';
 
@@ -16,16 +16,16 @@ export const stageBenchmark: Job<'stage-benchmark'> = async ({ run, file, reques
     return { models: [], skipped: 'There is no optimised model: the optimize stage did not finish.' };
   if (optimize.model === null)
     return { models: [], skipped: 'No pass changed the model, so there is nothing to compare.' };
-  const data = request.evaluation ?? request.calibration;
+  const { evaluation, calibration, preprocess } = request;
+  const source = await onnxPathOf(manifest.source.path);
   const facts = await runBenchmark(
     {
-      models: [
-        { name: 'source', path: await onnxPathOf(manifest.source.path), label: 'original' },
-        modelToRun(run, optimize.model),
-      ],
+      models: [{ name: 'source', path: source, label: 'original' }, modelToRun(run, optimize.model)],
       options: request.benchmark,
       seed: request.seed,
-      feedsFor: data === undefined ? null : feedsFromData(data, request.preprocess),
+      feedsFor: await feedsFromReadable([evaluation, calibration], source, preprocess, (level, message) =>
+        context.log(level, message),
+      ),
     },
     context,
   );

@@ -157,6 +157,10 @@ async function openCalibration(
   const data: CalibrationData = {
     samples: limit,
     random: calibration === undefined,
+    notes: dataset.notes,
+    get skipped() {
+      return dataset.skipped;
+    },
     async *batches(batchSize): AsyncGenerator<Feeds> {
       const size = batchSize === undefined ? {} : { batchSize };
       for await (const { feeds } of runnableBatches(dataset, signature, { limit, seed, ...size })) yield feeds;

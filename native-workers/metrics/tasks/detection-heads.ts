@@ -6,7 +6,7 @@
  * - boxes `[N,4]`, scores `[N]`, classes `[N]` (`labels`, `classes`): detectors that end in their own suppression. Corners, in
  *   the order y, x where the output is called `detection_boxes` (TensorFlow).
  * - `pred_boxes` `[N,4]` and `logits` `[N,C+1]`: DETR. Centre and size; the last class is "nothing".
- * - one output `[4+C,N]` (YOLOv8) or `[N,5+C]` (YOLOv5): centre and size in pixels of the input. Overlaps are dropped here.
+ * - one output `[4+C,N]` (YOLOv8) or `[N,5+C]` (YOLOv5): centre and size. Overlaps are dropped here.
  *
  * Coordinates beyond 2 are pixels of the input and are divided by its size.
  */
@@ -32,7 +32,9 @@ const MOST_OVERLAP = 0.5;
 export function findHead({ outputs, inputs }: FirstBatch, classes: number): DetectionHead | null {
   const size = inputSize(inputs);
   const rows = outputs.names.map((name) => ({ name, row: outputs.row(name, 0) as Row }));
-  const boxes = rows.find(({ row }) => row.shape.length === 2 && row.shape[1] === 4);
+  const fours = rows.filter(({ row }) => row.shape.length === 2 && row.shape[1] === 4);
+  // Scores of four classes have the shape of boxes.
+  const boxes = fours.find(({ name }) => /box|loc/i.test(name)) ?? fours[0];
   if (boxes === undefined) {
     const single = rows[0];
     return single !== undefined && rows.length === 1 && single.row.shape.length === 2
@@ -139,18 +141,25 @@ function yoloHead(
     const at = (candidate: number, field: number): number =>
       values[isColumns ? field * columns + candidate : candidate * columns + field] as number;
     const found: Detection[] = [];
+    const [width, height] = isPixels(at, isColumns ? columns : rows) ? [size[1], size[0]] : [1, 1];
     for (let candidate = 0; candidate < (isColumns ? columns : rows); candidate++) {
       const objectness = isColumns ? 1 : at(candidate, 4);
       for (let field = first; field < fields; field++) {
         const score = objectness * at(candidate, field);
         if (score < LEAST_SCORE) continue;
         const [x, y, w, h] = [at(candidate, 0), at(candidate, 1), at(candidate, 2), at(candidate, 3)];
-        const box = fromCenter([x / size[1], y / size[0], w / size[1], h / size[0]]);
+        const box = fromCenter([x / width, y / height, w / width, h / height]);
         found.push({ class: field - first, score, box });
       }
     }
     return suppress(found);
   };
+}
+
+function isPixels(at: (candidate: number, field: number) => number, candidates: number): boolean {
+  for (let candidate = 0; candidate < candidates; candidate++)
+    for (let field = 0; field < 4; field++) if (at(candidate, field) > 2) return true;
+  return false;
 }
 
 function boxReader(values: Numbers, [height, width]: readonly [number, number]): (at: number) => Box {

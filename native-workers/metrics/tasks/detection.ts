@@ -18,8 +18,9 @@ const isBoxes = (label: unknown): label is BoxesLabel =>
 
 export function findDetection(first: FirstBatch): Task | null {
   if (!first.labels.some(isBoxes)) return null;
-  const classes = Math.max(0, ...first.labels.filter(isBoxes).flatMap(({ boxes }) => boxes.map((box) => box.class)));
-  const head = findHead(first, classes + 1);
+  const seen = first.labels.filter(isBoxes).flatMap(({ boxes }) => boxes.map((box) => box.class));
+  // One batch seldom holds every class: only the data set tells a background class from a class that was not seen yet.
+  const head = findHead(first, first.classes ?? Math.max(0, ...seen) + 1);
   if (head === null) return null;
   return {
     name: 'detection',

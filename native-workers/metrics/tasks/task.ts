@@ -24,6 +24,8 @@ export interface FirstBatch {
   readonly outputs: BatchRows;
   readonly inputs: BatchRows;
   readonly labels: readonly Label[];
+  /** Classes that the whole data set names; null where it names none. */
+  readonly classes: number | null;
   /** By input: how many ids it may look up; see the data set's signature. */
   readonly idLimits: Readonly<Record<string, number>>;
 }

@@ -15,6 +15,9 @@ function Passes({ data }: SectionProps<'passes'>) {
   const noted = data.rows
     .map((row, place) => ({ row, id: `${place} ${row.pass}` }))
     .filter(({ row }) => row.notes.length > 0);
+  const unreadable = data.rows.flatMap(({ title, calibration }) =>
+    calibration?.skipped === undefined ? [] : [{ title, skipped: calibration.skipped }],
+  );
   return (
     <>
       <DataTable
@@ -40,6 +43,19 @@ function Passes({ data }: SectionProps<'passes'>) {
           ],
         }))}
       />
+      {unreadable.map(({ title, skipped }, place) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a recipe may name a pass twice, and its place tells them apart
+        <Details key={place} summary={`${visible(title)}: ${plural(skipped.count, 'calibration sample')} left out`}>
+          <DataTable
+            caption={`Calibration samples that could not be read${skipped.count > skipped.listed.length ? `, the first ${skipped.listed.length}` : ''}`}
+            columns={[{ label: 'Sample' }, { label: 'Why' }]}
+            rows={skipped.listed.map(({ sample, reason }) => ({
+              id: sample,
+              cells: [<Name key="sample" text={sample} />, <Name key="reason" text={reason} />],
+            }))}
+          />
+        </Details>
+      ))}
       {noted.map(({ row, id }) => (
         <Details key={id} summary={`${visible(row.title)}: ${plural(row.notes.length, 'note')}`}>
           <DataTable

@@ -82,7 +82,7 @@ function adviceOf({ verdict, agreement }: SaturationSection): string {
   if (verdict === 'none') return 'Nothing is cut off on these samples, so the model answers there as it does here.';
   if (verdict === 'small') return 'So little changes that nothing needs to be done.';
   const most =
-    agreement === null
+    agreement === null || agreement.share === 1
       ? ''
       : ` Up to ${formatShare(1 - agreement.share)} of the right answers are lost there (${formatRange({ low: 1 - agreement.interval.high, high: 1 - agreement.interval.low }, 'share')}, as few samples were worked through).`;
   return `If the model will run on such processors, quantize it again with the option pairSafe: its weights are chosen such that no pair can be cut off, at a little less precision everywhere.${most} Processors with VNNI, ARM and phones do not need it.`;

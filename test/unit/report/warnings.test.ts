@@ -37,6 +37,32 @@ describe('warnings', () => {
     ]);
   });
 
+  it('tell of calibration data that is little, constant, broken or in part unreadable, once for all passes', async () => {
+    const found = await warningsWith((facts) => {
+      for (const row of facts.optimize?.passes ?? []) {
+        row.calibration = {
+          samples: 3,
+          random: false,
+          constant: ['x'],
+          notFinite: 1,
+          skipped: { count: 2, listed: [{ sample: 'a.png', reason: 'cut off' }] },
+          notes: [{ code: 'array-converted', message: 'The array is int32.' }],
+        };
+      }
+    });
+    expect(found).toMatchObject({
+      'calibration-constant': 'serious',
+      'few-calibration': 'caution',
+      'calibration-skipped': 'caution',
+      'calibration-not-finite': 'caution',
+      'array-converted': 'note',
+    });
+    const enough = await warningsWith((facts) => {
+      for (const row of facts.optimize?.passes ?? []) row.calibration = { samples: 256, random: false };
+    });
+    expect(Object.keys(enough).filter((code) => code.includes('calibration'))).toEqual([]);
+  });
+
   it('grade the drift of the machine', async () => {
     const index = (after: number) => (facts: StageFacts) => {
       if (facts.benchmark !== null) facts.benchmark.environment.machineIndex = { before: 100, after };

@@ -127,6 +127,6 @@ describe('applyRecipe', () => {
     const calibration = calibrationOf([{ x: normal([2, 16]) }]);
     const steps = [{ pass: 'clean' }, { pass: 'float16', options: { mode: 'compute' } }];
     const { rows } = await apply(model(), steps, { calibration });
-    expect(rows.map((row) => row.calibration)).toEqual([undefined, { samples: 1, random: false }]);
+    expect(rows.map((row) => row.calibration)).toEqual([undefined, { samples: 2, random: false }]);
   });
 });

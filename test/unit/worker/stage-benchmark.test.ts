@@ -48,16 +48,17 @@ function runFolder(optimize: OptimizeFacts | null): JobRequest<'stage-benchmark'
 
 const facts = (model: OptimizeFacts['model']): OptimizeFacts => ({ passes: [], model, inspect: null, fusion: null });
 
+const model = {
+  id: 'optimized',
+  path: 'optimized.onnx',
+  bytes: 1,
+  sha256: 'cd'.repeat(32),
+  parent: 'source',
+  label: 'INT8',
+};
+
 describe('stage-benchmark', () => {
   it('measures the source against the optimised model and writes the facts', async () => {
-    const model = {
-      id: 'optimized',
-      path: 'optimized.onnx',
-      bytes: 1,
-      sha256: 'cd'.repeat(32),
-      parent: 'source',
-      label: 'INT8',
-    };
     const request = runFolder(facts(model));
     expect(await stageBenchmark(request, context)).toEqual({ models: [] });
     const written = benchmarkFactsSchema.parse(JSON.parse(readFileSync(join(request.run, request.file), 'utf8')));
@@ -66,6 +67,26 @@ describe('stage-benchmark', () => {
       ['optimized', undefined],
     ]);
     expect(written.seed).toBe(3);
+  });
+
+  it('times on random inputs where no data can be read, and says so', async () => {
+    const request = runFolder(facts(model));
+    const empty = join(request.run, 'empty.csv');
+    writeFileSync(empty, '');
+    const lines: string[] = [];
+    await stageBenchmark(
+      { ...request, request: { ...request.request, evaluation: empty, calibration: join(request.run, 'gone.npz') } },
+      { ...context, log: (_level, message) => void lines.push(message) },
+    );
+    const written = benchmarkFactsSchema.parse(JSON.parse(readFileSync(join(request.run, request.file), 'utf8')));
+    expect(written.variants.map(({ error, inputSource }) => [error, inputSource])).toEqual([
+      [undefined, 'seeded'],
+      [undefined, 'seeded'],
+    ]);
+    expect(lines).toEqual([
+      expect.stringContaining('not timed on empty.csv'),
+      expect.stringContaining('not timed on gone.npz'),
+    ]);
   });
 
   it('is skipped, with the reason, when there is nothing to compare', async () => {

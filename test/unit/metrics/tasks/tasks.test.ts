@@ -36,9 +36,10 @@ function ask(
     ),
   },
   idLimits = {},
+  classes: number | null = null,
 ): Asked {
   const [rows, inputRows] = [new BatchRows(outputs, labels.length), new BatchRows(inputs, labels.length)];
-  const task = findTask({ outputs: rows, inputs: inputRows, labels, idLimits });
+  const task = findTask({ outputs: rows, inputs: inputRows, labels, classes, idLimits });
   if (task === null) return { name: null, classes: null, answers: [] };
   const answers = labels.map((label, index) =>
     task.answer(rows, { index, sample: `sample ${index}`, label, inputs: inputRows }),
@@ -196,6 +197,16 @@ describe('detection', () => {
     expect(ap({ scores, boxes })).toBeCloseTo(1, 12);
   });
 
+  it('takes no class for the background because the first batch lacks the last one', () => {
+    const boxes = floats([1, 2, 4], [0.1, 0.1, 0.5, 0.5, 0.6, 0.6, 0.9, 0.9]);
+    const scores = floats([1, 2, 3], [0.9, 0, 0, 0, 0.8, 0]);
+    const known = ask({ scores, boxes }, [label], input, {}, 3);
+    expect(meanAveragePrecision50.value(known.answers)).toBeCloseTo(1, 12);
+    const withBackground = floats([1, 2, 4], [0.1, 0.9, 0, 0, 0.2, 0, 0.8, 0]);
+    const shifted = ask({ scores: withBackground, boxes }, [label], input, {}, 3);
+    expect(meanAveragePrecision50.value(shifted.answers)).toBeCloseTo(1, 12);
+  });
+
   it('reads boxes with scores and classes, pixels and y before x included', () => {
     const labels = longs([1, 2], [0, 1]);
     const scores = floats([1, 2], [0.9, 0.8]);
@@ -225,6 +236,8 @@ describe('detection', () => {
       ...[0, 0.8, 0, 0, 0, 0, 0],
     ];
     expect(ap({ output0: floats([1, 6, 7], eight) })).toBeCloseTo(1, 12);
+    const shares = eight.map((value, at) => (at < 28 ? value / (Math.floor(at / 7) % 2 === 0 ? 20 : 10) : value));
+    expect(ap({ output0: floats([1, 6, 7], shares) })).toBeCloseTo(1, 12);
     const five = [
       [6, 3, 8, 4, 0.9, 1, 0],
       [15, 7.5, 6, 3, 0.8, 0, 1],
