@@ -87,6 +87,20 @@ const config = {
       role: 'Viewer',
       icon: 'assets/icons/icon',
     },
+    {
+      ext: 'keras',
+      name: 'Keras model',
+      mimeType: 'application/x-keras',
+      role: 'Viewer',
+      icon: 'assets/icons/icon',
+    },
+    {
+      ext: 'h5',
+      name: 'Keras model (HDF5)',
+      mimeType: 'application/x-hdf5',
+      role: 'Viewer',
+      icon: 'assets/icons/icon',
+    },
   ],
   linux: {
     target: ['AppImage', 'tar.gz'],

@@ -14,7 +14,7 @@ export function dialogOptions(kind: PickKind, platform: NodeJS.Platform): OpenDi
     case 'model':
       return {
         title: 'Open a model',
-        filters: [{ name: 'Models', extensions: ['onnx', 'ort', 'tflite'] }, ALL_FILES],
+        filters: [{ name: 'Models', extensions: ['onnx', 'tflite', 'keras', 'h5'] }, ALL_FILES],
         properties: ['openFile'],
       };
     case 'data':

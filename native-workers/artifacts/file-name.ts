@@ -11,7 +11,7 @@ const LONGEST = 120;
 export function artifactName(source: string): string {
   const plain = basename(source)
     .replace(/\.[^.]+$/, '')
-    .replace(/\.(tflite|onnx|ort)$/i, '')
+    .replace(/\.(tflite|onnx|ort|h5|keras)$/i, '')
     .normalize('NFKD')
     .replace(/\p{Mn}/gu, '')
     .replace(/[^\w.-]+/g, '_')

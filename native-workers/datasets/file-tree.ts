@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { hashFile } from '../lib/hash-file.ts';
+import { ZipArchive } from '../lib/zip.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
-import { ZipArchive } from './zip.ts';
 
 export interface TreeFile {
   /** Inside the tree, with forward slashes. */

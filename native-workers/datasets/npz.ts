@@ -7,6 +7,7 @@ import type { Label } from '../lib/batch.ts';
 import type { Feeds, HostTensor } from '../lib/engine.ts';
 import { halfToFloat } from '../lib/half.ts';
 import { hashFile } from '../lib/hash-file.ts';
+import { ZipArchive, type ZipEntry } from '../lib/zip.ts';
 import { HoneError } from '../protocol/errors.ts';
 import type { Preprocess } from '../protocol/request.ts';
 import type { ClassList } from './classes.ts';
@@ -17,7 +18,6 @@ import { type LabelColumn, labelColumn } from './labels.ts';
 import { type NpyHeader, type NpyValues, npyHeaderBytes, npyRows, parseNpyHeader } from './npy.ts';
 import { toDType } from './numbers.ts';
 import { classCountOf, type InputTensor, inputTensor, type ModelSignature } from './signature.ts';
-import { ZipArchive, type ZipEntry } from './zip.ts';
 
 const LABEL_NAMES = ['labels', 'label', 'y', 'targets', 'target'];
 const GROUP_NAMES = ['group', 'groups'];

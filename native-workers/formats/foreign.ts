@@ -19,13 +19,6 @@ export const FOREIGN: readonly Format[] = [
     advice: 'An .ort file is a finished package; open the .onnx model that it was made from.',
   },
   {
-    id: 'hdf5',
-    title: 'Keras or other HDF5',
-    // HDF5 File Format Specification, superblock signature.
-    detect: (head) => bytesAt(head, [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]),
-    advice: 'Export the model to ONNX with tf2onnx or Keras (`model.export(path, format="onnx")`).',
-  },
-  {
     id: 'safetensors',
     title: 'safetensors weights',
     // A 64-bit length and then JSON that begins with a brace (huggingface/safetensors README).
@@ -48,9 +41,9 @@ export const FOREIGN: readonly Format[] = [
   },
   {
     id: 'zip',
-    title: 'a zip archive (PyTorch, Keras 3 or a package)',
+    title: 'a zip archive (PyTorch or a package)',
     detect: (head) => bytesAt(head, [0x50, 0x4b, 0x03, 0x04]) || bytesAt(head, [0x50, 0x4b, 0x05, 0x06]),
-    advice: 'Unpack it if a model is inside; a PyTorch or Keras model must be exported to ONNX first.',
+    advice: 'Unpack it if a model is inside; a PyTorch model must be exported to ONNX first.',
   },
   {
     id: 'numpy',

@@ -8,7 +8,7 @@ export interface Format {
   /** True when the file is of this format, by its first bytes (up to `HEAD_BYTES`) or, where those say nothing, its name. */
   detect(head: Uint8Array, path: string): boolean;
   /** Opens the file without reading its weights. Absent when Hone only recognises the format. */
-  readonly read?: (path: string) => Model;
+  readonly read?: (path: string) => Model | Promise<Model>;
   /** For a format that is recognised only: what to do with such a file, in one sentence. */
   readonly advice?: string;
 }

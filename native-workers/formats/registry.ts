@@ -5,11 +5,12 @@ import type { Model } from '../graph/model.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { FOREIGN, OTHERS, TEXTS } from './foreign.ts';
 import { type Format, HEAD_BYTES } from './format.ts';
+import { keras } from './keras/format.ts';
 import { onnx } from './onnx/format.ts';
 import { tflite } from './tflite/format.ts';
 
 /** In the order in which they are asked: formats with a mark of their own before those without. */
-export const FORMATS: readonly Format[] = [...FOREIGN, tflite, onnx];
+export const FORMATS: readonly Format[] = [keras, ...FOREIGN, tflite, onnx];
 
 /**
  * The format of a file. Throws `file-missing`, `no-permission`, `file-empty`, and `file-not-a-model` with what the file is
@@ -35,7 +36,7 @@ export async function openModel(path: string): Promise<Model> {
     });
   }
   try {
-    return format.read(path);
+    return await format.read(path);
   } catch (thrown) {
     throw toHoneError(thrown);
   }

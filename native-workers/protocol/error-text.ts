@@ -62,7 +62,7 @@ export const ERROR_TEXT: Record<ErrorCode, ErrorWords> = {
   'file-not-a-model': text(
     'Not a model',
     'The content is of no model format that Hone knows.',
-    'Open an .onnx file, or convert the model to ONNX first.',
+    'Open a model of ONNX (.onnx), TensorFlow Lite (.tflite) or Keras (.keras, .h5), or convert it to ONNX first.',
   ),
   'format-unsupported': text(
     'Format not supported',

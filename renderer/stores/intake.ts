@@ -81,7 +81,7 @@ export async function takeGrants(grants: readonly Grant[]): Promise<void> {
   await takeModel(model);
 }
 
-const MODEL_FILE = /\.onnx$/i;
+const MODEL_FILE = /\.(onnx|tflite|h5|keras)$/i;
 const REPORT_FILE = /\.(html|json)$/i;
 
 function openReport(grant: Grant): void {

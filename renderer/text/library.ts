@@ -9,7 +9,7 @@ export const LIBRARY = {
   openPath: 'Open',
   empty: {
     title: 'Drop a model here to begin',
-    lead: 'An .onnx file, or a model with its weights file beside it. The model stays on this machine.',
+    lead: 'ONNX (with its weights file, if it has one), TensorFlow Lite or Keras. The model stays on this machine.',
     steps: [
       {
         title: 'Look at it',

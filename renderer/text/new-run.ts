@@ -10,7 +10,7 @@ export const NEW_RUN = {
   tabs: { model: 'Model', recipe: 'Recipe and run' },
   noModel: 'No model yet',
   noModelText:
-    'Drop an .onnx file on the window, or choose one. If its weights are in a file beside it, drop both together.',
+    'Drop a model on the window, or choose one: ONNX (.onnx), TensorFlow Lite (.tflite) or Keras (.keras, .h5). If an ONNX model has its weights in a file beside it, drop both together.',
   chooseModel: 'Choose a model',
   otherModel: 'Choose another model',
   inspecting: 'Reading the structure of the model',

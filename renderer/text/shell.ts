@@ -28,7 +28,7 @@ export const SHELL = {
   reconnected: 'Connected again.',
   dropModel: 'Drop a model, or a saved report',
   dropModelDetail:
-    'An .onnx file (with its weights file, if it has one), a report.html or report.json, or a recipe.json.',
+    'An ONNX model (.onnx, with its weights file, if it has one), a TensorFlow Lite model (.tflite), a Keras model (.keras, .h5), a report.html or report.json, or a recipe.json.',
   screenFailed: 'This screen failed to draw',
   screenFailedDetail:
     'The rest of the studio works on. Nothing of a run is lost: runs live in the engine, not in this page.',

@@ -1,9 +1,9 @@
 /** The arrays of a NumPy archive, whole, for goldens. */
 import { buffer } from 'node:stream/consumers';
 import { parseNpyHeader } from '../../native-workers/datasets/npy.ts';
-import { ZipArchive } from '../../native-workers/datasets/zip.ts';
 import { tensorFromBytes, toHostTensor } from '../../native-workers/graph/tensor-values.ts';
 import type { HostTensor } from '../../native-workers/lib/engine.ts';
+import { ZipArchive } from '../../native-workers/lib/zip.ts';
 
 export async function readNpz(path: string): Promise<Record<string, HostTensor>> {
   const zip = await ZipArchive.open(path);

@@ -37,7 +37,7 @@ describe('the registry', () => {
   it.skipIf(!hasShared).each([
     ['real/mnist.onnx', 'onnx'],
     ['real/vww_96_int8.tflite', 'tflite'],
-    ['real/vww_96.h5', 'hdf5'],
+    ['real/vww_96.h5', 'keras'],
     ['models/tiny-llama/model.safetensors', 'safetensors'],
     ['models/data/glyphs/test.zip', 'zip'],
   ])('knows %s', (name, id) => {

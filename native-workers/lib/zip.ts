@@ -82,6 +82,16 @@ export class ZipArchive {
     return Buffer.concat(pieces);
   }
 
+  /** Where the content of an entry begins in the archive when it is stored as it is; null when it is compressed. */
+  async offsetOf(entry: ZipEntry): Promise<number | null> {
+    if (entry.entry.compressionMethod !== 0 || entry.entry.isEncrypted()) return null;
+    try {
+      return (await this.#zip.readLocalFileHeaderPromise(entry.entry, { minimal: true })).fileDataStart;
+    } catch (thrown) {
+      throw zipError(thrown, `${this.path}/${entry.path}`);
+    }
+  }
+
   close(): void {
     this.#zip.close();
   }

@@ -1,7 +1,7 @@
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ZipArchive } from '../../../native-workers/datasets/zip.ts';
+import { ZipArchive } from '../../../native-workers/lib/zip.ts';
 import { writeRawZip, writeZip } from '../../helpers/npz.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
 
