@@ -127,6 +127,10 @@ def shape(K, L):
         L.GaussianNoise(0.1)(L.SpatialDropout2D(0.2)(conv)),
         L.ZeroPadding3D(1)(L.Reshape((2, 2, 2, 9))(x)),
         L.Cropping3D(((0, 1), (1, 0), (0, 0)))(L.Reshape((2, 2, 2, 9))(x)),
+        L.Resizing(7, 4)(conv),
+        L.Resizing(3, 9, interpolation="nearest")(x),
+        L.Conv2D(2, 1)(L.Reshape((1, 1, 3))(L.GlobalAveragePooling2D()(conv))),
+        L.Reshape((3,))(one),
         L.UpSampling3D(2)(L.Reshape((2, 2, 2, 9))(x)),
     ]
 

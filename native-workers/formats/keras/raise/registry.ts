@@ -1,5 +1,6 @@
 /** Every layer that has a raising, by the name of its class. A new family: its file and its line. */
 import { ACTIVATION_LAYERS } from './activation.ts';
+import { APPLICATION_LAYERS } from './application.ts';
 import { ATTENTION } from './attention.ts';
 import { CONVOLUTIONS } from './convolution.ts';
 import { PRODUCTS } from './dense.ts';
@@ -14,6 +15,7 @@ import { SHAPES } from './shape.ts';
 const LAYERS: ReadonlyMap<string, Raise> = new Map(
   Object.entries({
     ...ACTIVATION_LAYERS,
+    ...APPLICATION_LAYERS,
     ...ATTENTION,
     ...CONVOLUTIONS,
     ...FUNCTIONS,

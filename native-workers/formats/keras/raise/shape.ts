@@ -1,7 +1,8 @@
 /** Layers that move, cut, repeat or pad, and those that do nothing when a model is used. */
 import { intAttribute, intsAttribute, stringAttribute } from '../../../graph/attribute.ts';
+import type { Value } from '../../../graph/value.ts';
 import { isList } from '../json.ts';
-import { axisIn, type GraphBuilder, type KerasTensor, type Layout, type Size } from './builder.ts';
+import { axisIn, type GraphBuilder, type KerasTensor, type Layout, type Size, toFirst } from './builder.ts';
 import { type Layer, onlyInput, type Raise } from './layer.ts';
 import { channelsOf, spatial, withSizes } from './window.ts';
 
@@ -15,20 +16,24 @@ const flatten: Raise = (layer, inputs, builder) => {
   const [batch = null, ...rest] = input.shape;
   if (rest.length === 1) return input;
   const count = productOf(rest);
-  // Where only one size is more than 1, the order is the same in both layouts.
-  const isLine = rest.filter((size) => size !== 1).length <= 1;
   const isChannelsFirst = layer.layout === 'keras' && rest.length > 1;
-  const layout: Layout = isLine && builder.has(input, 'first') ? 'first' : 'keras';
   // With channels first, Keras brings them to the end before it flattens.
   const source = isChannelsFirst
     ? builder.op('Transpose', [builder.value(input, 'keras')], { perm: intsAttribute(channelsToEnd(rest.length + 1)) })
-    : builder.value(input, layout);
+    : inOrder(input, builder);
   const value =
     count === null
       ? builder.op('Flatten', [source], { axis: intAttribute(1) })
       : builder.reshape(source, [batch, count]);
   return builder.result(value, [batch, count ?? (rest.length === 0 ? 1 : null)], 'keras', input.dtype);
 };
+
+/** A value with the elements in the order of Keras: where only one size is more than 1, the order is the same in both layouts. */
+function inOrder(input: KerasTensor, builder: GraphBuilder): Value {
+  return builder.value(input, isLine(input.shape.slice(1)) ? standing(input, builder) : 'keras');
+}
+
+const isLine = (sizes: readonly Size[]): boolean => sizes.filter((size) => size !== 1).length <= 1;
 
 const channelsToEnd = (rank: number): number[] => [0, ...Array.from({ length: rank - 2 }, (_, axis) => axis + 2), 1];
 
@@ -42,11 +47,15 @@ const reshape: Raise = (layer, inputs, builder) => {
   const missing = all === null || known === 0 ? null : all / known;
   if (missing !== null && !Number.isInteger(missing)) throw builder.corrupt('reshapes to another number of elements.');
   const sizes = target.map((size): Size => (size >= 0 ? size : missing));
+  // A picture of one pixel is made with channels first at once, as the convolution that it is made for wants it.
+  const layout: Layout = sizes.length > 2 && sizes.slice(0, -1).every((size) => size === 1) ? 'first' : 'keras';
+  const shape: Size[] = [batch, ...sizes];
+  const placed = layout === 'first' ? toFirst(shape.length).map((axis) => shape[axis] ?? null) : shape;
   // With a free batch and a free size, only the batch can be copied from where it stands.
-  const free = sizes.includes(null);
-  const wanted = free ? [0, ...sizes.map((size) => size ?? -1)] : [batch ?? -1, ...sizes.map((size) => size ?? 1)];
-  const value = builder.op('Reshape', [builder.value(input, 'keras'), builder.int64s(wanted)]);
-  return builder.result(value, [batch, ...sizes], 'keras', input.dtype);
+  const batchSize = sizes.includes(null) ? 0 : (batch ?? -1);
+  const wanted = [batchSize, ...placed.slice(1).map((size) => size ?? -1)];
+  const value = builder.op('Reshape', [inOrder(input, builder), builder.int64s(wanted)]);
+  return builder.result(value, shape, layout, input.dtype);
 };
 
 const permute: Raise = (layer, inputs, builder) => {
@@ -160,6 +169,33 @@ const upSampling =
     return builder.result(value, shape, layout);
   };
 
+/** To a size: nearest takes the pixel whose centre is nearest, as `tf.image.resize` does since TensorFlow 2. */
+const resizingLayer: Raise = (layer, inputs, builder) => {
+  const input = onlyInput(inputs, builder);
+  const { layout } = layer;
+  if (input.shape.length !== 4) throw builder.corrupt('takes tensors of 4 dimensions.');
+  const mode = layer.text('interpolation', 'bilinear');
+  if (mode !== 'nearest' && mode !== 'bilinear') throw builder.unsupported(`interpolates ${mode}.`);
+  for (const name of ['crop_to_aspect_ratio', 'pad_to_aspect_ratio', 'antialias']) {
+    if (layer.flag(name, false)) throw builder.unsupported(`resizes with ${name}.`);
+  }
+  const sizes = [layer.required('height'), layer.required('width')];
+  const channels = channelsOf(input.shape, layout);
+  if (channels === null) throw builder.unsupported('resizes pictures with a free number of channels.');
+  const batch = builder.op('Shape', [builder.value(input, layout)], { start: intAttribute(0), end: intAttribute(1) });
+  const target = builder.op('Concat', [batch, builder.int64s([channels, ...sizes])], { axis: intAttribute(0) });
+  const attributes =
+    mode === 'bilinear'
+      ? resizing(mode)
+      : {
+          mode: stringAttribute('nearest'),
+          coordinate_transformation_mode: stringAttribute('half_pixel'),
+          nearest_mode: stringAttribute('round_prefer_ceil'),
+        };
+  const value = builder.op('Resize', [builder.value(input, layout), null, null, target], attributes);
+  return builder.result(value, withSizes(input.shape, layout, sizes, channels), layout);
+};
+
 function resizing(mode: 'nearest' | 'bilinear') {
   return mode === 'nearest'
     ? {
@@ -177,9 +213,16 @@ const TRAINING = [
   'Dropout',
   'GaussianDropout',
   'GaussianNoise',
+  'RandomBrightness',
+  'RandomContrast',
+  'RandomFlip',
+  'RandomRotation',
+  'RandomTranslation',
+  'RandomZoom',
   'SpatialDropout1D',
   'SpatialDropout2D',
   'SpatialDropout3D',
+  'StochasticDepth',
 ];
 
 export const SHAPES: Readonly<Record<string, Raise>> = {
@@ -195,6 +238,7 @@ export const SHAPES: Readonly<Record<string, Raise>> = {
   Cropping1D: cropping(1),
   Cropping2D: cropping(2),
   Cropping3D: cropping(3),
+  Resizing: resizingLayer,
   UpSampling1D: upSampling(1),
   UpSampling2D: upSampling(2),
   UpSampling3D: upSampling(3),
