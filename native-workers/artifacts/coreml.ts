@@ -41,6 +41,7 @@ export const coreml: ArtifactTarget<CoremlOptions> = {
   ...COREML,
   tolerance: { float: FLOAT32_TOLERANCE, steps: STEPS },
   runtimeModule: 'runtimes/coreml-artifact.ts',
+  otherRuntimes: [{ title: 'Core ML', module: 'runtimes/coreml-system-artifact.ts' }],
 
   async coverage(model, options, context) {
     const { nodes, refused } = await attemptOf(model, options, context);

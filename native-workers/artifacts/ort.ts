@@ -29,7 +29,7 @@ export const ort: ArtifactTarget<OrtOptions> = {
   ...ORT,
   tolerance: { float: 1e-4, steps: 3 },
   runtimeModule: 'runtimes/ort-artifact.ts',
-  otherRuntimes: ['runtimes/onnxruntime-web-artifact.ts'],
+  otherRuntimes: [{ title: 'ONNX Runtime Web', module: 'runtimes/onnxruntime-web-artifact.ts' }],
 
   /** ONNX Runtime loaded the source already, so it knows every operator of it. */
   coverage(model) {

@@ -111,8 +111,8 @@ export interface ArtifactTarget<Options extends object = object> extends TargetF
    * is loaded in a process of its own, since some runtimes end the process when they fail.
    */
   readonly runtimeModule: string;
-  /** Further runtimes that the artifact must run on, as modules of the same kind. */
-  readonly otherRuntimes?: readonly string[];
+  /** Further runtimes that the artifact must run on where they are, as modules of the same kind, with their names. */
+  readonly otherRuntimes?: readonly { readonly title: string; readonly module: string }[];
   /**
    * How the engine must run the source model to be the reference, where its usual way is another arithmetic than the
    * device's: it rounds int8 differently on x86-64 and on ARM.

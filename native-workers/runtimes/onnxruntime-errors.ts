@@ -1,13 +1,16 @@
 /** ONNX Runtime's error texts as catalogue errors: without its source paths and colours, and with the node they name. */
 import { HoneError, type Where } from '../protocol/errors.ts';
 
-/** A session could not be made: `file-missing`, `provider-unavailable` or `runtime-rejected-model`. */
+/** A session could not be made: `file-missing`, `disk-full`, `provider-unavailable` or `runtime-rejected-model`. */
 export function failureOfOpen(thrown: unknown, path: string | null, provider: string): HoneError {
   const message = cleanMessage(textOf(thrown));
   const file = path === null ? {} : { file: path };
   if (/failed\. File doesn't exist|No such file or directory/i.test(message) && path !== null) {
     return new HoneError('file-missing', `The runtime found no file: ${message}`, { where: file, cause: thrown });
   }
+  // It writes models in ORT format itself, into folders that were made for it, and says no more than that it could not.
+  if (/Failed to save ORT format model/.test(message))
+    return new HoneError('disk-full', `The runtime could not write its file: ${message}`, { cause: thrown });
   if (provider !== 'cpu' && provider !== 'wasm' && PROVIDER_FAILURES.test(message)) {
     return new HoneError('provider-unavailable', `The provider ${provider} does not start here: ${message}`, {
       cause: thrown,

@@ -1,5 +1,4 @@
 /** Runs an artifact on its own runtime and the source model on the engine, on the same inputs, and compares the outputs. */
-import { basename } from 'node:path';
 import type { ArtifactSignature, ArtifactTarget } from '../artifacts/target.ts';
 import type { Feeds, Session } from '../lib/engine.ts';
 import { toHoneError } from '../protocol/errors.ts';
@@ -33,12 +32,16 @@ export interface VerifyRequest {
  * the result of the whole; the numbers stay those of the own runtime. Throws `cancelled` only.
  */
 export async function verifyArtifact(request: VerifyRequest): Promise<Verification> {
-  const verification = await runOn(request.target.runtimeModule, request);
+  const { title, runtimeModule, otherRuntimes = [] } = request.target;
+  const verification = await runOn(runtimeModule, title, request);
   const others: NonNullable<Verification['others']> = [];
-  for (const module of request.target.otherRuntimes ?? []) {
+  for (const { title: other, module } of otherRuntimes) {
     const { tolerance } = request.target;
     const target = { ...request.target, tolerance: { ...tolerance, steps: tolerance.steps * OTHER_STEPS } };
-    const { runtime, status, reason, samples, maxAbs, cosine } = await runOn(module, { ...request, target });
+    const { runtime, status, reason, samples, maxAbs, cosine } = await runOn(module, other, {
+      ...request,
+      target,
+    });
     others.push({ runtime, status, ...(reason === undefined ? {} : { reason }), samples, maxAbs, cosine });
   }
   if (others.length === 0) return verification;
@@ -52,9 +55,10 @@ export async function verifyArtifact(request: VerifyRequest): Promise<Verificati
   };
 }
 
-async function runOn(module: string, request: VerifyRequest): Promise<Verification> {
+/** `title` names the runtime until it says its own name. A further runtime that is not on this machine is no refusal. */
+async function runOn(module: string, title: string, request: VerifyRequest): Promise<Verification> {
   const comparison = new Comparison();
-  let runtime = module === request.target.runtimeModule ? request.target.title : basename(module, '.ts');
+  let runtime = title;
   let client: ArtifactClient | null = null;
   try {
     const opened = await ArtifactClient.open(module, request.path, request.signature);
@@ -75,7 +79,7 @@ async function runOn(module: string, request: VerifyRequest): Promise<Verificati
     const difference = comparison.result();
     return {
       ...measured(runtime, difference),
-      status: 'refused',
+      status: error.code === 'runtime-missing' && module !== request.target.runtimeModule ? 'not-run' : 'refused',
       reason: error.message,
       errors: client === null ? [] : errorsOf(client),
     };

@@ -87,8 +87,8 @@ interface Shared {
 type Row = (rest: Partial<Artifact> & Pick<Artifact, 'status'>) => Artifact;
 
 /**
- * Throws what opening models and data throws, `invalid-options` for targets and folders that cannot be, `cancelled`, and
- * `disk-full`. A target that cannot be made is a row with the error.
+ * Throws what opening models and data throws, `invalid-options` for targets and folders that cannot be, and `cancelled`. A target
+ * that cannot be made, for want of room on the disk too, is a row with the error.
  */
 export async function makePackages(request: PackagingRequest, context: JobContext): Promise<PackageFacts> {
   const targets = request.targets.map(findTarget);
@@ -205,11 +205,20 @@ async function makeArtifact(target: ArtifactTarget, packaged: Packaged, shared: 
       return await finish(target, folder, written, verified, row, packaged, request.budget ?? null);
     });
   } catch (thrown) {
-    const error = toHoneError(thrown);
-    if (error.code === 'cancelled' || error.code === 'disk-full') throw error;
+    const error = withFolder(toHoneError(thrown), request.out);
+    if (error.code === 'cancelled') throw error;
     context.log('warning', `${target.title}: ${error.message}`);
     return row({ status: 'failed', error: error.toData() });
   }
+}
+
+/** The system does not say which file a full disk was for. */
+function withFolder(error: HoneError, folder: string): HoneError {
+  if (error.code !== 'disk-full') return error;
+  return new HoneError('disk-full', `There is no room left on the disk of ${folder} for the package.`, {
+    where: { file: folder },
+    cause: error,
+  });
 }
 
 /** Runs what was written; looks for the culprit when it is wrong, and measures the user's metric when it runs. */

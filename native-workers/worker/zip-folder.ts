@@ -4,8 +4,9 @@ import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import yazl from 'yazl';
+import { replaceFile } from '../lib/atomic-file.ts';
 
-/** Entries in the order of their names, with one fixed time. */
+/** Entries in the order of their names, with one fixed time. The zip is whole or not there. */
 export async function zipFolder(folder: string, path: string): Promise<void> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -19,5 +20,5 @@ export async function zipFolder(folder: string, path: string): Promise<void> {
     });
   }
   zip.end();
-  await pipeline(zip.outputStream, createWriteStream(path));
+  await replaceFile(path, (temporary) => pipeline(zip.outputStream, createWriteStream(temporary)));
 }

@@ -16,7 +16,7 @@ const image = {
   data: Float32Array.from({ length: 192 }, (_, index) => Math.sin(index)),
 } as const;
 const ONNX = 'runtimes/ort-artifact.ts';
-const WEB = 'runtimes/onnxruntime-web-artifact.ts';
+const WEB = { title: 'Web', module: 'runtimes/onnxruntime-web-artifact.ts' };
 
 /** The classifier as the artifact, its last bias shifted by `shift`, checked against itself. */
 async function verify(shift: number, more: Partial<VerifyRequest['target']> = {}, bytes?: Uint8Array) {
@@ -102,10 +102,24 @@ describe('verifyArtifact', () => {
 
   it('fails the whole check when a further runtime does not run it', async () => {
     const module = runtimeModule(`throw new Error('no such operator');`);
-    const { found } = await verify(0, { otherRuntimes: [module] });
+    const { found } = await verify(0, { otherRuntimes: [{ title: 'Other', module }] });
     expect(found.status).toBe('refused');
     expect(found.reason).toMatch(/no such operator/);
     expect(found.maxAbs).toBeLessThan(1e-5);
+  });
+
+  it('says that a further runtime is not on this machine, which is no failure', async () => {
+    const { found } = await verify(0, {
+      otherRuntimes: [{ title: 'Core ML', module: 'runtimes/coreml-system-artifact.ts' }],
+    });
+    // On a Mac the file, which is no package of Core ML, is refused.
+    if (process.platform === 'darwin') expect(found.status).toBe('refused');
+    else {
+      expect(found.status).toBe('passed');
+      expect(found.others).toMatchObject([
+        { runtime: 'Core ML', status: 'not-run', reason: expect.stringMatching(/needs a Mac/) },
+      ]);
+    }
   });
 
   it('lets a cancel through', async () => {

@@ -8,6 +8,7 @@ import { packageFactsSchema } from '../../../native-workers/protocol/facts.ts';
 import type { JobContext } from '../../../native-workers/worker/job.ts';
 import { makePackages, type PackagingRequest } from '../../../native-workers/worker/packaging.ts';
 import { ModelBuilder, tinyClassifier } from '../../helpers/models.ts';
+import { canMount, testDisk } from '../../helpers/mount.ts';
 import { floats, longs, writeNpz } from '../../helpers/npz.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
 
@@ -119,6 +120,27 @@ describe('makePackages', () => {
       ['tflite', 'made'],
     ]);
     expect(facts.artifacts[0]?.error).toMatchObject({ code: 'invalid-options' });
+    expect(readdirSync(out)).toEqual(['tflite']);
+  });
+
+  it.skipIf(!canMount)('makes a row of a target for which the disk has no room, and the others', async () => {
+    const build = new ModelBuilder();
+    const large = join(temporaryFolder(), 'large.onnx');
+    const y = build.op('MatMul', [build.input('x', [1, 256]), build.weight('w', [256, 1024])], 'y');
+    await writeOnnx(build.outputs(y).model(), large);
+    const { folder } = testDisk(1200);
+    const out = join(folder, 'out');
+    // 1 MB of weights, and half of it in float16.
+    const { facts } = await pack(large, {
+      out,
+      targets: ['tflite', 'ort'],
+      options: { tflite: { precision: 'float16' } },
+    });
+    expect(facts.artifacts.map(({ target, status, error }) => [target, status, error?.code])).toEqual([
+      ['tflite', 'made', undefined],
+      ['ort', 'failed', 'disk-full'],
+    ]);
+    expect(facts.artifacts[1]?.error?.message).toContain(out);
     expect(readdirSync(out)).toEqual(['tflite']);
   });
 
