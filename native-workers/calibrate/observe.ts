@@ -14,6 +14,7 @@ import { tensorType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
 import type { Feeds, HostTensor, Session, SessionOptions } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
+import { type Live, MOST_LIVE } from '../protocol/live.ts';
 import { Histogram } from './histogram.ts';
 import type { Range } from './quantization-parameters.ts';
 import type { TensorStatistics } from './range-methods.ts';
@@ -31,7 +32,7 @@ export interface ObserveRequest {
   /** How many samples the batches hold together, for progress. */
   readonly samples: number;
   readonly open: OpenModel;
-  readonly progress: (done: number, total: number, what: string) => Promise<void>;
+  readonly progress: (done: number, total: number, what: string, live?: Live) => Promise<void>;
   /** Largest sum of the sizes of the tensors brought out of the engine at once, in bytes. */
   readonly maxBytes: number;
   readonly histograms: boolean;
@@ -176,12 +177,23 @@ async function reduceRanges(request: ObserveRequest, running: Map<Value, Running
       }
       batches++;
       samples += rowsOf(feeds);
-      await request.progress(samples, request.samples * (request.histograms ? 2 : 1), 'ranges');
+      await request.progress(samples, request.samples * (request.histograms ? 2 : 1), 'ranges', liveRanges(running));
     }
   } finally {
     await session.release();
   }
   if (batches === 0) throw new HoneError('data-empty', 'The calibration data holds no samples.');
+}
+
+/** Of activations spread evenly over the model, always the same ones. */
+function liveRanges(running: ReadonlyMap<Value, Running>): Live {
+  const all = [...running].filter(([, { batches }]) => batches > 0);
+  const step = Math.max(1, all.length / MOST_LIVE);
+  const ranges = Array.from({ length: Math.min(all.length, MOST_LIVE) }, (_, index) => {
+    const [value, { min, max }] = all[Math.floor(index * step)] as [Value, Running];
+    return { value: value.name, min, max };
+  });
+  return { kind: 'ranges', total: all.length, ranges };
 }
 
 async function fillHistograms(request: ObserveRequest, running: Map<Value, Running>): Promise<void> {

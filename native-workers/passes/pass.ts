@@ -8,6 +8,7 @@ import type { ValueType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
 import type { Engine, Feeds, Session, SessionOptions } from '../lib/engine.ts';
 import type { Random } from '../lib/random.ts';
+import type { Live } from '../protocol/live.ts';
 import type { Budgets } from '../protocol/request.ts';
 
 export type PassFamily = 'clean' | 'fuse' | 'prune' | 'quantize' | 'lower';
@@ -107,9 +108,9 @@ export interface PassContext {
   readonly scratch: string;
   /**
    * Latest-wins progress within the pass. Awaiting it lets a cancel through: it throws `cancelled` when one was asked for.
-   * Call it at least once per node or batch.
+   * Call it at least once per node or batch. `live`: what was found so far, for who watches.
    */
-  progress(done: number, total: number, what: string): Promise<void>;
+  progress(done: number, total: number, what: string, live?: Live): Promise<void>;
   log(message: string): void;
 }
 

@@ -13,6 +13,7 @@ import { z } from 'zod';
 import type { Model } from '../graph/model.ts';
 import type { Node } from '../graph/node.ts';
 import { HoneError } from '../protocol/errors.ts';
+import type { Live } from '../protocol/live.ts';
 import { definePass, type PassContext, type PassNote, type Trial, type TrialResult } from './pass.ts';
 import { refuseQuantized } from './quantization/already-quantized.ts';
 import { withoutUncalibrated } from './quantization/apply.ts';
@@ -220,25 +221,36 @@ async function verify(
   trial: Trial,
   context: PassContext,
 ): Promise<{ points: SearchPoint[]; best: Candidate | null }> {
+  const { maxDrop = options.maximumDrop, maxMs, maxMb } = trial.budgets;
   const results: TrialResult[] = [];
+  const sizes = candidates.map((candidate) => trial.bytes(candidate.model));
+  const soFar = (): Live => ({
+    kind: 'search',
+    metric: results[0]?.metric ?? '',
+    maximumDrop: maxDrop,
+    points: results.map(({ drop }, index) => ({
+      float: candidates[index]?.float.size ?? 0,
+      drop,
+      bytes: sizes[index] ?? 0,
+    })),
+  });
   let leastDrop = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
-    const soFar = Number.isFinite(leastDrop)
+    const best = Number.isFinite(leastDrop)
       ? `; least loss so far ${leastDrop.toFixed(2)} points of ${results[0]?.metric}`
       : '';
-    await context.progress(results.length, candidates.length, `evaluating mixed models${soFar}`);
+    await context.progress(results.length, candidates.length, `evaluating mixed models${best}`, soFar());
     const result = await trial.evaluate(candidate.model);
     leastDrop = Math.min(leastDrop, result.drop);
     results.push(result);
   }
-  await context.progress(candidates.length, candidates.length, 'timing mixed models');
+  await context.progress(candidates.length, candidates.length, 'timing mixed models', soFar());
   const [floatMs = 0, ...times] = await trial.measure([model, ...candidates.map((candidate) => candidate.model)]);
-  const { maxDrop = options.maximumDrop, maxMs, maxMb } = trial.budgets;
   const rows = candidates.map((candidate, index) => ({
     candidate,
     result: results[index] as TrialResult,
     ms: times[index] ?? Number.POSITIVE_INFINITY,
-    bytes: trial.bytes(candidate.model),
+    bytes: sizes[index] ?? 0,
   }));
   const fitting = rows
     .filter(

@@ -1,6 +1,7 @@
 /** Messages between the host and one job process. Checked on both sides, in both directions. */
 import { z } from 'zod';
 import { errorDataSchema } from './errors.ts';
+import { liveSchema } from './live.ts';
 
 export const progressSchema = z.strictObject({
   /** What the job does now, as a short phrase: `reading weights`, `block 12 of 40`. */
@@ -9,6 +10,7 @@ export const progressSchema = z.strictObject({
   /** null when it cannot be known. */
   total: z.number().nullable(),
   detail: z.string().optional(),
+  live: liveSchema.optional(),
 });
 export type Progress = z.infer<typeof progressSchema>;
 

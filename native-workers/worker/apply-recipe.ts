@@ -75,7 +75,8 @@ export async function applyRecipe(
       random: new Random(context.seed + index),
       earlier: [...earlier],
       scratch: context.scratch,
-      progress: (done, total, what) => context.progress({ phase: title, done, total, detail: what }),
+      progress: (done, total, what, live) =>
+        context.progress({ phase: title, done, total, detail: what, ...(live === undefined ? {} : { live }) }),
       log: (message) => context.log('info', `${pass.id}: ${message}`),
     });
     if (!(result instanceof HoneError) && result.status === 'changed') {

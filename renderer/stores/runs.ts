@@ -2,6 +2,7 @@
 import { create } from 'zustand';
 import { type ErrorData, toHoneError } from '../../native-workers/protocol/errors.ts';
 import type { Manifest } from '../../native-workers/protocol/facts.ts';
+import type { Live } from '../../native-workers/protocol/live.ts';
 import type { Progress } from '../../native-workers/protocol/messages.ts';
 import type { StudioEvent, StudioResult } from '../../native-workers/protocol/studio.ts';
 import { studio } from './session.ts';
@@ -13,6 +14,8 @@ export interface LiveRun {
   readonly manifest: Manifest | null;
   /** Of the stage that runs now. */
   readonly progress: { readonly stage: string; readonly value: Progress } | null;
+  /** What the running pass found so far: the last that was told in this phase. */
+  readonly live: Live | null;
   readonly log: readonly LogLine[];
   /** When this page saw the running stage begin; milliseconds since 1970. */
   readonly stageSince: number | null;
@@ -23,6 +26,7 @@ export interface LiveRun {
 const NEW_RUN: LiveRun = {
   manifest: null,
   progress: null,
+  live: null,
   log: [],
   stageSince: null,
   cancelling: false,
@@ -43,7 +47,14 @@ export function applyRunEvent(
     case 'run':
       return { ...runs, [id]: withManifest(run, event.manifest, now) };
     case 'progress':
-      return { ...runs, [id]: { ...run, progress: { stage: event.stage, value: event.progress } } };
+      return {
+        ...runs,
+        [id]: {
+          ...run,
+          progress: { stage: event.stage, value: event.progress },
+          live: event.progress.live ?? (run.progress?.value.phase === event.progress.phase ? run.live : null),
+        },
+      };
     case 'log':
       return {
         ...runs,
@@ -61,6 +72,7 @@ function withManifest(run: LiveRun, manifest: Manifest, now: number): LiveRun {
     error: null,
     stageSince: stage === null ? null : same ? run.stageSince : now,
     progress: run.progress?.stage === stage ? run.progress : null,
+    live: run.progress?.stage === stage ? run.live : null,
     cancelling: run.cancelling && manifest.status === 'running',
   };
 }

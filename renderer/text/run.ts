@@ -34,6 +34,18 @@ export const RUN = {
   doneText: 'The report is computed and saved in the library.',
   partial: 'The run is done, but a stage failed',
   partialText: 'The report says what could not be measured, and why.',
+  live: {
+    ranges: 'Ranges so far',
+    rangesOf: (shown: number, total: number) =>
+      shown === total ? `of ${total} activations` : `of ${shown} activations, spread over all ${total}`,
+    sensitivity: 'Most sensitive layers so far',
+    sensitivityOf: (total: number) => `of ${total} measured: change of the outputs with the layer alone quantized`,
+    search: 'Models so far',
+    searchOf: (metric: string, drop: number) => `points of ${metric} lost, of ${drop} allowed`,
+    float: (layers: number) =>
+      layers === 0 ? 'all layers INT8' : `${layers} ${layers === 1 ? 'layer' : 'layers'} float`,
+    best: 'best so far',
+  },
   announce: (stage: string, phase: string, done: number, total: number | null) =>
     total === null
       ? `${stage}: ${phase}`

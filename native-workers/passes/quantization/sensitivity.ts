@@ -10,6 +10,7 @@ import type { Node } from '../../graph/node.ts';
 import { toFloat32 } from '../../graph/tensor-values.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Feeds } from '../../lib/engine.ts';
+import { type Live, MOST_LIVE } from '../../protocol/live.ts';
 import type { PassContext } from '../pass.ts';
 import type { LayerOptions } from './layer.ts';
 import type { ComputePlan, Placement } from './placement.ts';
@@ -60,12 +61,20 @@ export async function measureSensitivity(
       const alone = await changeOf(settingOf([layer], placement, calibration));
       const among = whole - (await changeOf(settingOf(others, placement, calibration)));
       found.push({ plan: layer, alone, among });
-      await context.progress(found.length, placement.compute.length, 'sensitivity by layer');
+      await context.progress(found.length, placement.compute.length, 'sensitivity by layer', liveSensitivity(found));
     }
     return found;
   } finally {
     await session.release();
   }
+}
+
+function liveSensitivity(found: readonly LayerSensitivity[]): Live {
+  const layers = found
+    .map(({ plan, alone }) => ({ node: plan.node.label, change: alone }))
+    .sort((a, b) => b.change - a.change)
+    .slice(0, MOST_LIVE);
+  return { kind: 'sensitivity', total: found.length, layers };
 }
 
 /** The layers' weights, and the activations that they read or end with. */

@@ -66,7 +66,9 @@ async function readPreview(data: Grant): Promise<DataPreview> {
   const { model, form } = useDraft.getState();
   const preprocess = preprocessOf(form);
   if (model === null || preprocess === null) throw new HoneError('preprocess-invalid', DATA.previewProblem);
-  return studio().call('data.preview', { model: model.id, data: data.id, preprocess, count: SAMPLES });
+  // An empty description would stand above the one that lies beside the data, which a run takes.
+  const given = Object.keys(preprocess).length === 0 ? {} : { preprocess };
+  return studio().call('data.preview', { model: model.id, data: data.id, ...given, count: SAMPLES });
 }
 
 function Preview({ preview }: { readonly preview: DataPreview }) {

@@ -9,6 +9,7 @@ import { stageTitle } from '../../text/status.ts';
 import { Button } from '../../widgets/button.tsx';
 import { ErrorCard } from '../../widgets/error-card.tsx';
 import { useThrottled } from '../../widgets/use-throttled.ts';
+import { LivePane } from './live-pane.tsx';
 import { RunFacts } from './run-facts.tsx';
 import { RunLog } from './run-log.tsx';
 import { StageList } from './stage-list.tsx';
@@ -29,6 +30,7 @@ export function RunProgress({ run, manifest }: RunProgressProps) {
           </h2>
           <StageList run={run} manifest={manifest} />
         </section>
+        {run.live === null || manifest.status !== 'running' ? null : <LivePane live={run.live} />}
         <RunFacts manifest={manifest} />
       </div>
       <RunLog log={run.log} running={manifest.status === 'running'} />

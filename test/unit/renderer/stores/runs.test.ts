@@ -17,6 +17,22 @@ describe('applyRunEvent', () => {
     expect(runs['x']).toMatchObject({ stageSince: null, progress: null });
   });
 
+  it('keeps what a pass told of itself through steps that tell nothing, and drops it with the phase', () => {
+    const live = { kind: 'ranges', total: 1, ranges: [{ value: 'a', min: 0, max: 1 }] } as const;
+    const told = (phase: string, more: object = {}) =>
+      ({
+        type: 'progress',
+        run: 'x',
+        stage: 'optimize',
+        progress: { phase, done: 1, total: 2, ...more },
+      }) as const;
+    let runs = applyRunEvent({}, told('INT8', { live: { ...live, ranges: [...live.ranges] } }), 1);
+    runs = applyRunEvent(runs, told('INT8'), 2);
+    expect(runs['x']?.live).toEqual(live);
+    runs = applyRunEvent(runs, told('writing'), 3);
+    expect(runs['x']?.live).toBeNull();
+  });
+
   it('keeps every log line of every run', () => {
     const log = (run: string, message: string) => ({ type: 'log', run, level: 'info', message }) as const;
     let runs = applyRunEvent({}, log('x', 'one'), 1);
