@@ -311,6 +311,65 @@ def write(make, K, version, formats):
         pack(f"{stem}.keras")
 
 
+def refusals(K):
+    """Files that must be refused, and one that h5py writes in its newest form, which must not. In `refused`."""
+    import h5py
+
+    L = K.layers
+    folder = os.path.join(HERE, "refused")
+
+    class Swap(L.Layer):
+        def call(self, x):
+            return x[..., ::-1]
+
+    class Written(K.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = L.Dense(2)
+
+        def call(self, x):
+            return self.dense(x)
+
+    written = Written()
+    written(np.zeros((1, 3), "float32"))
+    models = {
+        "lambda": K.Sequential([K.Input((3,)), L.Dense(2), L.Lambda(lambda x: x * 2, name="twice")]),
+        "custom": K.Sequential([K.Input((3,)), Swap(name="swap_a"), Swap(name="swap_b")]),
+        "subclassed": written,
+        "masked": K.Sequential([K.Input((5,), dtype="int32"), L.Embedding(7, 3, mask_zero=True), L.LSTM(2)]),
+        "activation": K.Sequential([K.Input((3,)), L.Dense(2, activation=lambda_activation)]),
+    }
+    for name, model in models.items():
+        model.save(os.path.join(folder, f"{name}.keras"))
+        pack(os.path.join(folder, f"{name}.keras"))
+    models["lambda"].save(os.path.join(folder, "lambda.h5"))
+    models["lambda"].save_weights(os.path.join(folder, "only.weights.h5"))
+
+    def copied(source, target, **options):
+        """All groups, attributes and data again, with other options for each data set."""
+        for key, value in source.attrs.items():
+            target.attrs[key] = value
+        for name, item in source.items():
+            if isinstance(item, h5py.Group):
+                copied(item, target.create_group(name), **options)
+            else:
+                target.create_dataset(name, data=item[()], **(options if item.shape else {}))
+
+    def copy(source, name, options, **file_options):
+        with h5py.File(os.path.join(HERE, source)) as file, h5py.File(os.path.join(folder, name), "w", **file_options) as new:
+            copied(file, new, **options)
+
+    copy("basic-2.h5", "compressed.h5", {"compression": "gzip"})
+    copy("pooling-2.h5", "heap-of-links.h5", {}, libver="latest")
+    copy("basic-2.h5", "newest.h5", {}, libver="latest")
+    with h5py.File(os.path.join(folder, "data.h5"), "w") as file:
+        file["measurements"] = np.arange(4.0)
+
+
+def lambda_activation(x):
+    return x * x
+
+
 if __name__ == "__main__":
     import numpy as np
 
@@ -328,6 +387,8 @@ if __name__ == "__main__":
         for family in FAMILIES:
             if len(wanted) == 1 or family.__name__ in wanted:
                 write(family, K, 3, ["keras", "h5"] if family in (basic, nested, recurrent, attention) else ["keras"])
+        if len(wanted) == 1 or "refusals" in wanted:
+            refusals(K)
     else:
         import subprocess
 
