@@ -65,6 +65,8 @@ def pooling(K, L):
         L.MaxPooling2D(2)(x),
         L.AveragePooling2D(3, strides=2, padding="same")(x),
         L.AveragePooling2D((2, 3), strides=1)(x),
+        L.MaxPooling2D(3, strides=2)(L.ZeroPadding2D(1)(L.Rescaling(1.0, offset=-3.0)(conv))),
+        L.AveragePooling2D(3, strides=2)(L.ZeroPadding2D(1)(conv)),
         L.MaxPooling1D(3, strides=2, padding="same")(s),
         L.AveragePooling1D(2)(s),
         L.MaxPooling3D(2)(v),
