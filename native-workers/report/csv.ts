@@ -14,6 +14,7 @@ export function renderCsv(report: ReportDocument): string {
   const rows = [
     ...report.table.flatMap(summaryRows),
     ...saturationRows(report),
+    ...packageRows(report),
     ...metricRows(report),
     ...sampleRows(report),
   ];
@@ -59,6 +60,31 @@ function saturationRows({ sections }: ReportDocument): Row[] {
       { kind: 'saturation', name: node, variant: 'pairs', value: share, unit: 'share' },
     ]),
   ];
+}
+
+function packageRows({ sections }: ReportDocument): Row[] {
+  return (dataOf(sections.packages)?.artifacts ?? []).flatMap(({ target, model, status, bytes, verified }): Row[] => {
+    const row = (variant: string, value: string | number | null, unit: string | null = null): Row => ({
+      kind: 'package',
+      name: model === undefined ? target : `${target}, ${model}`,
+      variant,
+      value,
+      unit,
+    });
+    return [
+      row('status', status),
+      ...(status === 'made' ? [row('size', bytes, 'bytes')] : []),
+      ...(verified === null
+        ? []
+        : [
+            row('check', verified.status),
+            row('largest-difference', verified.maxAbs),
+            row('cosine', verified.cosine),
+            ...(verified.top1Agreement === null ? [] : [row('agreement', verified.top1Agreement, 'share')]),
+            ...(verified.metrics ?? []).map(({ name, after, unit }) => row(name, after, unit)),
+          ]),
+    ];
+  });
 }
 
 function metricRows({ evidence }: ReportDocument): Row[] {

@@ -12,6 +12,8 @@ import {
   formatSmallShare,
   plural,
 } from './format.ts';
+import { folded, table } from './markdown-blocks.ts';
+import { packagesOf } from './markdown-packages.ts';
 import { dataOf } from './outcome.ts';
 import type { PassesSection } from './sections/passes.ts';
 import { fencedBlock, escapeMarkdown as text } from './text.ts';
@@ -30,16 +32,12 @@ export function renderMarkdown(report: ReportDocument): string {
     hintsOf(report),
     flipsOf(report),
     saturationOf(report),
+    packagesOf(report),
     passesOf(report),
     reproduceOf(report),
     provenanceOf(report),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[], numeric: readonly number[]): string {
-  const rule = head.map((_, column) => (numeric.includes(column) ? '---:' : '---'));
-  return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 const JUDGEMENTS: Record<ComparisonRow['judgement'], string> = {
@@ -165,8 +163,4 @@ function provenanceOf(report: ReportDocument): string {
         ];
   const run = `- Run ${text(report.run.id)}, ${text(report.run.created)}, Hone ${text(report.hone)}, report digest \`${report.digest}\``;
   return folded('Where and with what', [...lines, ...place, run].join('\n'));
-}
-
-function folded(summary: string, content: string): string {
-  return `<details>\n<summary>${summary}</summary>\n\n${content}\n\n</details>`;
 }

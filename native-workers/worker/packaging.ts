@@ -195,6 +195,11 @@ async function makeArtifact(target: ArtifactTarget, packaged: Packaged, shared: 
       progress: (done, total, what) => context.progress({ phase: target.title, done, total, detail: what }),
     };
     coverage = await target.coverage(packaged.model, options, targetContext);
+    if (!request.coverageOnly && coverage.unsupported.length > 0)
+      context.log(
+        'warning',
+        `${target.title}: it cannot express ${coverage.unsupported.length} of ${coverage.nodes} nodes.`,
+      );
     if (request.coverageOnly || coverage.unsupported.length > 0) {
       return row({ status: coverage.unsupported.length > 0 ? 'unsupported' : 'made' });
     }
@@ -244,8 +249,7 @@ async function checked(
     inputs,
     progress: (done, total, what) => context.progress({ phase: target.title, done, total, detail: what }),
   }).finally(() => reference.release());
-  if (verified.status !== 'passed')
-    context.log('warning', `${target.title}: ${verified.status}. ${verified.reason ?? ''}`);
+  context.log(verified.status === 'passed' ? 'info' : 'warning', `${target.title}: ${outcomeOf(verified)}`);
   const attempt = async (what: string, work: () => Promise<Partial<Verification>>): Promise<void> => {
     try {
       verified = { ...verified, ...(await work()) };
@@ -288,6 +292,15 @@ async function checked(
     });
   }
   return verified;
+}
+
+/** For who watches: one sentence as soon as a check has ended. */
+function outcomeOf({ status, runtime, samples, maxAbs, cosine, reason }: Verification): string {
+  const numbers =
+    maxAbs === null || cosine === null
+      ? ''
+      : `, largest difference ${maxAbs.toPrecision(2)}, cosine ${cosine.toFixed(6)}`;
+  return `${status} on ${runtime}, ${samples} samples${numbers}.${reason === undefined ? '' : ` ${reason}`}`;
 }
 
 /** Whether an artifact whose sizes were fixed takes these inputs: of texts of any length it takes those of one. */
