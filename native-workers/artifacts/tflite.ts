@@ -25,7 +25,8 @@ export const tflite: ArtifactTarget<TfliteOptions> = {
 
   async coverage(model, options, context) {
     const { nodes, refused } = (await conversionOf(model, options, context)).conversion;
-    return { nodes, supported: nodes - refused.length, unsupported: refused.map((each) => ({ ...each })) };
+    const refusedNodes = refused.filter(({ type }) => type !== 'input' && type !== 'output').length;
+    return { nodes, supported: nodes - refusedNodes, unsupported: refused.map((each) => ({ ...each })) };
   },
 
   async write(model, folder, options, context) {

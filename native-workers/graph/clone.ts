@@ -3,6 +3,7 @@ import type { Attribute } from './attribute.ts';
 import { Graph } from './graph.ts';
 import { Model } from './model.ts';
 import { Node } from './node.ts';
+import { topologicalOrder } from './traversal.ts';
 import { Value } from './value.ts';
 
 /** The copy, and the way from the original's values and nodes to the copy's. */
@@ -28,6 +29,58 @@ export function cloneModel(model: Model): Clone {
   copy.opaqueFields = model.opaqueFields;
   copy.source = model.source;
   return { model: copy, values, nodes };
+}
+
+/**
+ * Copies what a graph computes into another, as many times as it is called: `inputs` stand for the graph's own, and what it
+ * reads from around it stays what it is. Constants are shared between copies made with the same `constants`. Returns the values
+ * that stand for the graph's outputs.
+ */
+export function inlineGraph(
+  body: Graph,
+  into: Graph,
+  inputs: readonly Value[],
+  prefix: string,
+  constants: Map<Value, Value> = new Map(),
+): Value[] {
+  const values = new Map<Value, Value>();
+  body.inputs.forEach((input, index) => {
+    const given = inputs[index];
+    if (given !== undefined) values.set(input, given);
+  });
+  for (const initializer of body.initializers) {
+    if (values.has(initializer) || initializer.tensor === null) continue;
+    const shared =
+      constants.get(initializer) ??
+      into.addInitializer(into.uniqueName(`${prefix}${initializer.name}`), initializer.tensor);
+    constants.set(initializer, shared);
+    values.set(initializer, shared);
+  }
+  const own = new Set(body.values());
+  const isOutside = (value: Value): boolean => !own.has(value) && !values.has(value);
+  for (const node of body.allNodes())
+    for (const input of node.inputs) if (input !== null && isOutside(input)) values.set(input, input);
+  for (const output of body.outputs) if (isOutside(output)) values.set(output, output);
+  for (const node of topologicalOrder(body)) {
+    const outputs = node.outputs.map((output) => {
+      if (output === null) return null;
+      const made = into.createValue(`${prefix}${output.name}`, output.type);
+      values.set(output, made);
+      return made;
+    });
+    const copy = into.addNode({
+      opType: node.opType,
+      domain: node.domain,
+      name: node.name === '' ? '' : `${prefix}${node.name}`,
+      inputs: node.inputs.map((input) => (input === null ? null : (values.get(input) ?? input))),
+      outputs,
+      attributes: [...node.attributes].map(
+        ([name, attribute]) => [name, cloneAttribute(attribute, values, new Map())] as const,
+      ),
+    });
+    copy.overload = node.overload;
+  }
+  return body.outputs.map((output) => values.get(output) ?? output);
 }
 
 function cloneGraph(graph: Graph, values: Map<Value, Value>, nodes: Map<Node, Node>): Graph {

@@ -82,3 +82,27 @@ function walk(sizes: readonly number[], strides: readonly number[], visit: (from
     }
   }
 }
+
+/** The part of the tensor from `begin` on of the given size. Elements of whole bytes only. */
+export function slicedTensor(tensor: Tensor, begin: readonly number[], size: readonly number[]): Tensor {
+  const count = elementCount(size);
+  const width = tensor.data.byteLength / Math.max(elementCount(tensor.shape), 1);
+  return lateTensor(tensor.dtype, size, count * width, () => {
+    const bytes = tensor.data.read();
+    const result = new Uint8Array(count * width);
+    const strides = tensor.shape.map((_, axis) => elementCount(tensor.shape.slice(axis + 1)));
+    const run = size.at(-1) ?? 1;
+    const rows = size.slice(0, -1);
+    const first = begin.reduce((sum, at, axis) => sum + at * (strides[axis] ?? 1), 0);
+    for (let row = 0; row * run < count; row++) {
+      let from = first;
+      for (let axis = rows.length - 1, left = row; axis >= 0; axis--) {
+        const dim = rows[axis] ?? 1;
+        from += (left % dim) * (strides[axis] ?? 1);
+        left = Math.floor(left / dim);
+      }
+      result.set(bytes.subarray(from * width, (from + run) * width), row * run * width);
+    }
+    return result;
+  });
+}

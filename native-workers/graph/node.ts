@@ -112,6 +112,16 @@ export class Node {
     return attribute?.type === 'float' ? attribute.value : fallback;
   }
 
+  floats(name: string): number[] | null {
+    const attribute = this.attributes.get(name);
+    return attribute?.type === 'floats' ? [...attribute.value] : null;
+  }
+
+  strings(name: string): string[] | null {
+    const attribute = this.attributes.get(name);
+    return attribute?.type === 'strings' ? attribute.value.map((text) => new TextDecoder().decode(text)) : null;
+  }
+
   /** A string attribute decoded as UTF-8. */
   string(name: string, fallback: string): string {
     const attribute = this.attributes.get(name);

@@ -6,16 +6,19 @@
 import type { PreparedModel } from '../artifacts/target.ts';
 import { usualShape } from '../datasets/seeded-inputs.ts';
 import { inferTypes } from '../formats/onnx/infer-types.ts';
+import { inlineFunctions } from '../formats/onnx/inline-functions.ts';
 import { cloneModel } from '../graph/clone.ts';
 import type { DType } from '../graph/dtype.ts';
 import type { Graph } from '../graph/graph.ts';
+import { inlineControlFlow } from '../graph/inline-control-flow.ts';
 import type { Model } from '../graph/model.ts';
 import type { Node } from '../graph/node.ts';
+import { separateQuantization } from '../graph/separate-quantization.ts';
 import { topologicalOrder } from '../graph/traversal.ts';
 import { staticShape, type ValueType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
 import type { Engine } from '../lib/engine.ts';
-import { HoneError } from '../protocol/errors.ts';
+import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { applyRecipe } from './apply-recipe.ts';
 import { modelOpener, typesOf } from './engine-models.ts';
 
@@ -38,9 +41,45 @@ export async function prepareModel(
   batch = 1,
   dims: Readonly<Record<string, number>> = {},
 ): Promise<PreparedModel> {
-  const { model } = cloneModel(source);
+  const { model } = cloneModel(await inlineFunctions(source, engine, scratch));
   const chosen = fixInputs(model.graph, batch, dims);
   if (chosen.size > 0) forgetOpenShapes(model.graph);
+  separateQuantization(model);
+  const cleaned = await withoutControlFlow(await clean(model, engine, scratch), engine, scratch);
+  const types = await staticTypes(cleaned, engine, scratch);
+  return { model: cleaned, typeOf: (value) => types.get(value) ?? null, chosen };
+}
+
+/** Bodies in bodies, and conditions that are known once an outer body was written out. */
+const ROUNDS = 8;
+
+/**
+ * What can be written out of If, Loop and Scan. A body that the engine takes only inside (since there it does not look at shapes)
+ * stays there.
+ */
+async function withoutControlFlow(model: Model, engine: Engine, scratch: string): Promise<Model> {
+  let best = model;
+  for (let round = 0; round < ROUNDS && hasBodies(best.graph); round++) {
+    const candidate = cloneModel(best).model;
+    if (inlineControlFlow(candidate, await typesOf(engine, scratch)(candidate)) === 0) break;
+    try {
+      const next = await clean(candidate, engine, scratch);
+      await inferTypes(next, engine, scratch);
+      best = next;
+    } catch (thrown) {
+      if (toHoneError(thrown).code === 'cancelled') throw thrown;
+      break;
+    }
+  }
+  return best;
+}
+
+function hasBodies(graph: Graph): boolean {
+  for (const node of graph.nodes) for (const _body of node.subgraphs()) return true;
+  return false;
+}
+
+async function clean(model: Model, engine: Engine, scratch: string): Promise<Model> {
   const recipe = { schema: 1 as const, name: 'prepare', steps: [{ pass: 'clean' }] };
   const applied = await applyRecipe(model, recipe, {
     engine,
@@ -55,8 +94,7 @@ export async function prepareModel(
   });
   const error = applied.rows.find((row) => row.error !== undefined)?.error;
   if (error !== undefined) throw HoneError.fromData(error);
-  const types = await staticTypes(applied.model, engine, scratch);
-  return { model: applied.model, typeOf: (value) => types.get(value) ?? null, chosen };
+  return applied.model;
 }
 
 function fixInputs(

@@ -3,18 +3,17 @@
  * be prepared: static shapes, constants folded.
  */
 
-import type { DType } from '../../graph/dtype.ts';
-import type { Graph } from '../../graph/graph.ts';
+import { type DType, elementCount } from '../../graph/dtype.ts';
 import type { Model } from '../../graph/model.ts';
 import type { Node } from '../../graph/node.ts';
 import { topologicalOrder } from '../../graph/traversal.ts';
 import type { Value } from '../../graph/value.ts';
 import { HoneError } from '../../protocol/errors.ts';
-import type { TflGraph, TflTensor, TflValue } from './ir.ts';
+import type { TflGraph, TflOperator, TflTensor, TflValue } from './ir.ts';
 import { assignLayout } from './layout.ts';
 import { Lowering } from './lower/lowering.ts';
 import { findLowering } from './lower/registry.ts';
-import { internalType, Refusal, type StaticType, type WeightPrecision } from './lower/terms.ts';
+import { internalType, NOT_CONVERTED, Refusal, type StaticType, type WeightPrecision } from './lower/terms.ts';
 import { isDequantize, planQuantization, storedTypeOf } from './plan-quantization.ts';
 import { simplify } from './simplify.ts';
 import { dynamicWeights, halfWeights } from './weight-precision.ts';
@@ -52,6 +51,7 @@ export function convert(
       inputs.push(graphInput(value, lowering));
     } catch (thrown) {
       refuse(value.name, 'input', thrown);
+      lowering.pretendValue(value);
     }
   }
   const nodes = topologicalOrder(graph);
@@ -60,11 +60,21 @@ export function convert(
       lowerNode(node, lowering);
     } catch (thrown) {
       refuse(node.label, node.domain === '' ? node.opType : `${node.domain}:${node.opType}`, thrown);
+      lowering.pretend(node);
+    }
+  }
+  const outputs: TflValue[] = [];
+  const dependent = dependentOn(inputs, lowering.operators);
+  for (const value of graph.outputs) {
+    try {
+      outputs.push(graphOutput(value, lowering, inputs, dependent));
+    } catch (thrown) {
+      refuse(value.name, 'output', thrown);
     }
   }
   if (refused.length > 0) return { graph: null, nodes: nodes.length, refused: rootCauses(refused) };
   try {
-    const made = finish(graph, lowering, inputs);
+    const made = finish(lowering, inputs, outputs);
     if (precision === 'float16') halfWeights(made);
     if (precision === 'dynamic') dynamicWeights(made);
     giveNames(made);
@@ -75,10 +85,15 @@ export function convert(
   }
 }
 
+const UNKNOWN = 'TFLite has no such operator, and Hone has no decomposition of it';
+
 /** A quantized node that TFLite has no quantized operator for is computed in float, between DEQUANTIZE and QUANTIZE. */
 function lowerNode(node: Node, lowering: Lowering): void {
   const lower = findLowering(node);
-  if (lower === null) throw new Refusal('TFLite has no such operator, and Hone has no decomposition of it');
+  if (lower === null) {
+    const isFixed = node.inputs.every((input) => input === null || input.tensor !== null);
+    throw new Refusal(isFixed ? 'it depends on no input, and its result is an output; leave it out' : UNKNOWN);
+  }
   lowering.begin(node);
   const before = lowering.operators.length;
   try {
@@ -91,9 +106,9 @@ function lowerNode(node: Node, lowering: Lowering): void {
   if (lowering.operators.length === before) lowering.credit(node);
 }
 
-/** Without those that only lack an input because another node was refused. */
+/** Without those that only lack the type of an input because another node was refused. */
 function rootCauses(refused: readonly Refused[]): Refused[] {
-  const roots = refused.filter(({ reason }) => !reason.endsWith('is made by an operator that is not converted'));
+  const roots = refused.filter(({ reason }) => !reason.endsWith(NOT_CONVERTED));
   return roots.length > 0 ? roots : [...refused];
 }
 
@@ -131,25 +146,39 @@ function graphInput(value: Value, lowering: Lowering): TflValue {
 
 function interfaceType(dtype: DType): DType {
   if (dtype === 'float64') return 'float32';
-  if (dtype === 'bfloat16' || dtype.startsWith('float8') || dtype === 'uint64')
-    throw new Refusal(`values of type ${dtype}`);
+  if (dtype === 'bfloat16' || dtype.startsWith('float8')) throw new Refusal(`values of type ${dtype}`);
+  // There is no CAST of uint64; what counts elements or names them is far below 2^63.
+  if (dtype === 'uint64') return 'int64';
   return dtype;
 }
 
-function finish(graph: Graph, lowering: Lowering, inputs: readonly TflValue[]): TflGraph {
-  const outputs = graph.outputs.map((value) => graphOutput(value, lowering));
-  const made: TflGraph = { inputs: [...inputs], outputs, operators: lowering.operators };
+function finish(lowering: Lowering, inputs: readonly TflValue[], outputs: readonly TflValue[]): TflGraph {
+  const made: TflGraph = { inputs: [...inputs], outputs: [...outputs], operators: lowering.operators };
   simplify(made);
   assignLayout(made);
   simplify(made);
   return made;
 }
 
-function graphOutput(value: Value, lowering: Lowering): TflValue {
+/** The tensors that inputs have a part in. */
+function dependentOn(inputs: readonly TflValue[], operators: readonly TflOperator[]): Set<TflTensor> {
+  const found = new Set(inputs.map(({ tensor }) => tensor));
+  for (const { inputs: read, outputs } of operators)
+    if (read.some((input) => input !== null && found.has(input))) for (const output of outputs) found.add(output);
+  return found;
+}
+
+function graphOutput(
+  value: Value,
+  lowering: Lowering,
+  inputs: readonly TflValue[],
+  dependent: ReadonlySet<TflTensor>,
+): TflValue {
   const { dtype } = lowering.type(value);
+  const own = lowering.findCodes(value) ?? lowering.tensor(value);
   let tensor = codesAsOutput(value, dtype, lowering) ?? lowering.cast(lowering.tensor(value), interfaceType(dtype));
-  if (tensor.constant !== null) throw new Refusal(`the output '${value.name}' does not depend on any input`);
-  const isOwn = lowering.operators.some(({ outputs }) => outputs.includes(tensor));
+  if (!dependent.has(own)) tensor = fixedOutput(tensor, lowering, inputs[0]?.tensor ?? null);
+  const isOwn = lowering.isMade(tensor);
   // An output that is an input, a constant or another output as well gets an operator of its own.
   if (!isOwn || lowering.taken.has(tensor)) {
     const shape = lowering.int32([...tensor.shape]);
@@ -163,6 +192,24 @@ function graphOutput(value: Value, lowering: Lowering): TflValue {
   lowering.taken.add(tensor);
   tensor.name = value.name;
   return { source: value.name, name: value.name, tensor };
+}
+
+/**
+ * LiteRT plans no memory for an output that depends on constants alone, and gives what stands there. So it is chosen over
+ * itself, by whether an element of an input is equal to itself.
+ */
+function fixedOutput(fixed: TflTensor, lowering: Lowering, input: TflTensor | null): TflTensor {
+  if (input === null) throw new Refusal('the output depends on no input, and the model has none; leave it out');
+  const ones = input.shape.map(() => 1);
+  const first = lowering.slice(
+    lowering.cast(input, internalType(input.dtype)),
+    ones.map(() => 0),
+    ones,
+  );
+  const element = lowering.reshape(first, [1]);
+  const flat = lowering.reshape(fixed, [elementCount(fixed.shape)]);
+  const isSame = lowering.binary('EQUAL', element, element, 'bool');
+  return lowering.reshape(lowering.select(isSame, flat, flat), fixed.shape);
 }
 
 /** A quantized output in the integers that the source gives. */

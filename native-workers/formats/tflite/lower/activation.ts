@@ -91,7 +91,7 @@ function fixedRange(code: BuiltinOperator, scale: number, zeroPoint: number): Lo
   };
 }
 
-function elu(lowering: Lowering, x: TflTensor, alpha: number): TflTensor {
+export function elu(lowering: Lowering, x: TflTensor, alpha: number): TflTensor {
   if (alpha === 1) return lowering.unary('ELU', x);
   const negative = lowering.mul(lowering.unary('ELU', lowering.binary('MINIMUM', x, 0)), alpha);
   return lowering.add(lowering.unary('RELU', x), negative);
@@ -117,7 +117,7 @@ function hardSwish(node: Node, lowering: Lowering): void {
 }
 
 /** max(x, 0) + log(1 + exp(-|x|)): does not overflow. */
-function softplus(lowering: Lowering, x: TflTensor): TflTensor {
+export function softplus(lowering: Lowering, x: TflTensor): TflTensor {
   const small = lowering.unary('EXP', lowering.mul(lowering.unary('ABS', x), -1));
   return lowering.add(lowering.unary('RELU', x), lowering.unary('LOG', lowering.add(small, 1)));
 }

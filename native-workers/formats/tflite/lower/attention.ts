@@ -3,7 +3,6 @@ import type { Node } from '../../../graph/node.ts';
 import type { TflTensor } from '../ir.ts';
 import type { Lowering } from './lowering.ts';
 import type { Lower } from './registry.ts';
-import { broadcastTo } from './shape.ts';
 import { Refusal } from './terms.ts';
 
 export const ATTENTION_LOWERINGS: Readonly<Record<string, Lower>> = {
@@ -72,7 +71,7 @@ function repeatHeads(lowering: Lowering, x: TflTensor, count: number): TflTensor
   const [batch = 1, heads = 1, length = 1, width = 1] = x.shape;
   if (heads === count) return x;
   const apart = lowering.reshape(x, [batch, heads, 1, length * width]);
-  const wide = broadcastTo(lowering, apart, [batch, heads, count / heads, length * width]);
+  const wide = lowering.broadcastTo(apart, [batch, heads, count / heads, length * width]);
   return lowering.reshape(wide, [batch, count, length, width]);
 }
 

@@ -82,6 +82,8 @@ export const ELEMENTWISE_LOWERINGS: Readonly<Record<string, Lower>> = {
   IsInf: isInfinite,
   BitShift: bitShift,
   BitwiseXor: xor,
+  BitwiseAnd: (node, lowering) => lowering.result(node, bits(node, lowering).both),
+  BitwiseOr: bitwiseOr,
   BitwiseNot: (node, lowering) => {
     const x = lowering.read(node, 0);
     lowering.result(node, lowering.sub(lowering.mul(x, -1), 1));
@@ -211,10 +213,6 @@ function where(node: Node, lowering: Lowering): void {
     TflTensor,
     TflTensor,
   ];
-  const shape = broadcast(condition.shape, broadcast(yes.shape, no.shape));
-  // SELECT_V2 broadcasts up to four dimensions.
-  if (shape.length > 4 && [condition, yes, no].some((each) => each.shape.join() !== shape.join()))
-    throw new Refusal('a selection that broadcasts over more than four dimensions');
   lowering.result(node, lowering.select(condition, yes, no));
 }
 
@@ -277,11 +275,10 @@ function isInfinite(node: Node, lowering: Lowering): void {
 
 function atan2(lowering: Lowering, y: TflTensor, x: TflTensor): TflTensor {
   const shape = broadcast(y.shape, x.shape);
-  const wide = (each: TflTensor): TflTensor =>
-    each.shape.join() === shape.join()
-      ? each
-      : lowering.emit('BROADCAST_TO', [each, lowering.int32(shape)], { shape, dtype: each.dtype });
-  return lowering.emit('ATAN2', [wide(y), wide(x)], { shape, dtype: y.dtype });
+  return lowering.emit('ATAN2', [lowering.broadcastTo(y, shape), lowering.broadcastTo(x, shape)], {
+    shape,
+    dtype: y.dtype,
+  });
 }
 
 /** sqrt(1 - x^2). */
@@ -322,6 +319,20 @@ function xor(node: Node, lowering: Lowering): void {
   const [a, b] = [lowering.read(node, 0), lowering.read(node, 1)];
   const [x, y] = [lowering.cast(a, 'int32'), lowering.cast(b, 'int32')];
   lowering.result(node, lowering.cast(lowering.binary('BITWISE_XOR', x, y), a.dtype));
+}
+
+/** Operands, and the bits that both have. Narrow integers are int32 here, and unsigned 32 bits int64. */
+function bits(node: Node, lowering: Lowering): { a: TflTensor; b: TflTensor; both: TflTensor } {
+  const [read, other] = [lowering.read(node, 0), lowering.read(node, 1)];
+  const shape = broadcast(read.shape, other.shape);
+  const [a, b] = [lowering.broadcastTo(read, shape), lowering.broadcastTo(other, shape)];
+  return { a, b, both: lowering.emit('STABLEHLO_AND', [a, b], { shape, dtype: a.dtype }) };
+}
+
+/** a + b counts the bits that both have twice. */
+function bitwiseOr(node: Node, lowering: Lowering): void {
+  const { a, b, both } = bits(node, lowering);
+  lowering.result(node, lowering.sub(lowering.add(a, b), both));
 }
 
 /** Limits as attributes before opset 11, as inputs since; RELU and RELU6 where the limits are theirs. */

@@ -10,12 +10,11 @@ export const INDEXING_LOWERINGS: Readonly<Record<string, Lower>> = {
   Gather: gather,
   GatherND: gatherNd,
   GatherElements: gatherElements,
-  ScatterND: scatterNd,
   OneHot: oneHot,
 };
 
 /** Negative indices count from the end in ONNX; TFLite has none. */
-function fromFront(
+export function fromFront(
   lowering: Lowering,
   indices: TflTensor,
   constant: readonly number[] | null,
@@ -39,15 +38,28 @@ function gather(node: Node, lowering: Lowering): void {
 }
 
 function gatherNd(node: Node, lowering: Lowering): void {
-  if (node.int('batch_dims', 0) !== 0) throw new Refusal('batch dimensions of GatherND');
   const x = lowering.read(node, 0);
   const value = lowering.input(node, 1);
-  const indices = coordinates(lowering, lowering.tensor(value), lowering.numbers(value), x.shape);
+  const batch = node.int('batch_dims', 0);
+  const tuples = coordinates(lowering, lowering.tensor(value), lowering.numbers(value), x.shape.slice(batch));
+  const indices =
+    batch === 0 ? tuples : lowering.concat([ownPlaces(lowering, tuples, batch), tuples], tuples.shape.length - 1);
   lowering.result(node, lowering.emit('GATHER_ND', [x, indices], lowering.resultType(node)));
 }
 
+/** The places of each tuple along the batch dimensions, in the form of the tuples: [..., batch]. */
+function ownPlaces(lowering: Lowering, { shape }: TflTensor, batch: number): TflTensor {
+  const rows = shape.slice(0, -1);
+  const count = rows.reduce((all, dim) => all * dim, 1);
+  const places = Array.from({ length: count * batch }, (_, at) => {
+    const inner = rows.slice((at % batch) + 1).reduce((all, dim) => all * dim, 1);
+    return Math.floor(Math.floor(at / batch) / inner) % (rows[at % batch] ?? 1);
+  });
+  return lowering.constant('int32', places, [...rows, batch]);
+}
+
 /** Tuples of indices, with each counted from the front. */
-function coordinates(
+export function coordinates(
   lowering: Lowering,
   indices: TflTensor,
   constant: readonly number[] | null,
@@ -84,30 +96,6 @@ function gatherElements(node: Node, lowering: Lowering): void {
   const tuples = lowering.concat(parts, 1);
   const flat = lowering.emit('GATHER_ND', [x, tuples], { shape: [count], dtype: x.dtype });
   lowering.result(node, lowering.reshape(flat, shape));
-}
-
-/**
- * Replaces places: SCATTER_ND writes the updates, and marks where it wrote, into zeros. Places that are written more than once
- * would be added up there, so the indices must be constants without repetition.
- */
-function scatterNd(node: Node, lowering: Lowering): void {
-  if (node.string('reduction', 'none') !== 'none') throw new Refusal('a scatter that combines');
-  const x = lowering.read(node, 0);
-  const value = lowering.input(node, 1);
-  const numbers = lowering.numbers(value);
-  const indices = coordinates(lowering, lowering.tensor(value), numbers, x.shape);
-  const updates = lowering.read(node, 2);
-  if (x.dtype === 'bool') throw new Refusal('a scatter of truth values');
-  const shape = lowering.int32([...x.shape]);
-  const output = { shape: x.shape, dtype: x.dtype };
-  const written = lowering.emit('SCATTER_ND', [indices, updates, shape], output);
-  const ones = lowering.constant(
-    'float32',
-    new Float32Array(updates.shape.reduce((all, dim) => all * dim, 1)).fill(1),
-    updates.shape,
-  );
-  const marks = lowering.emit('SCATTER_ND', [indices, ones, shape], { shape: x.shape, dtype: 'float32' });
-  lowering.result(node, lowering.select(lowering.binary('GREATER', marks, 0, 'bool'), written, x));
 }
 
 function oneHot(node: Node, lowering: Lowering): void {

@@ -9,11 +9,10 @@ import { Refusal } from './terms.ts';
 export const MATMUL_LOWERINGS: Readonly<Record<string, Lower>> = {
   Gemm: gemm,
   MatMul: matmul,
-  Einsum: einsum,
 };
 
 /** x [N, in], weights [out, in]. */
-function fullyConnected(
+export function fullyConnected(
   lowering: Lowering,
   x: TflTensor,
   weights: TflTensor,
@@ -92,101 +91,4 @@ function matmul(node: Node, lowering: Lowering): void {
 function integerMatmul(node: Node, lowering: Lowering, a: TflTensor, b: TflTensor): void {
   const y = lowering.matmul(lowering.cast(a, 'float32'), lowering.cast(b, 'float32'));
   lowering.result(node, lowering.cast(lowering.reshape(y, lowering.resultType(node).shape), a.dtype));
-}
-
-/**
- * Einsum of one or two operands without repeated letters in one: letters in both that are kept are batch, those that are
- * summed are contracted, the rest are rows and columns.
- */
-function einsum(node: Node, lowering: Lowering): void {
-  const equation = node.string('equation', '').replace(/\s/g, '');
-  if (equation.includes('.')) throw new Refusal('an ellipsis in the equation');
-  const [left = '', explicit] = equation.split('->');
-  const operands = left.split(',');
-  const out = explicit ?? implicitOutput(left.replaceAll(',', ''));
-  if (operands.some((letters) => new Set(letters).size !== letters.length))
-    throw new Refusal('a repeated letter in one operand');
-  const tensors = operands.map((_, index) => lowering.read(node, index));
-  const [a = '', b] = operands;
-  const [x] = tensors;
-  if (x === undefined) throw new Refusal('no operand');
-  if (b === undefined) {
-    const summed = [...a].flatMap((letter, axis) => (out.includes(letter) ? [] : [axis]));
-    const kept = [...a].filter((letter) => out.includes(letter));
-    const reduced = lowering.reshape(
-      lowering.reduce('SUM', x, summed),
-      x.shape.filter((_, axis) => !summed.includes(axis)),
-    );
-    lowering.result(
-      node,
-      lowering.transpose(
-        reduced,
-        [...out].map((letter) => kept.indexOf(letter)),
-      ),
-    );
-    return;
-  }
-  if (operands.length > 2) throw new Refusal('more than two operands');
-  lowering.result(node, contract(lowering, [x, tensors[1] as TflTensor], [a, b], out));
-}
-
-function implicitOutput(letters: string): string {
-  return [...new Set(letters)]
-    .filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter))
-    .sort()
-    .join('');
-}
-
-function contract(
-  lowering: Lowering,
-  tensors: readonly [TflTensor, TflTensor],
-  [a, b]: readonly [string, string],
-  out: string,
-): TflTensor {
-  const [x, y] = [dropAlone(lowering, tensors[0], a, b + out), dropAlone(lowering, tensors[1], b, a + out)];
-  const sizes = new Map<string, number>();
-  for (const { tensor, letters } of [x, y]) {
-    for (const [axis, letter] of [...letters].entries()) sizes.set(letter, tensor.shape[axis] ?? 1);
-  }
-  const shared = [...x.letters].filter((letter) => y.letters.includes(letter));
-  const batch = shared.filter((letter) => out.includes(letter));
-  const summed = shared.filter((letter) => !out.includes(letter));
-  const rows = [...x.letters].filter((letter) => !y.letters.includes(letter));
-  const columns = [...y.letters].filter((letter) => !x.letters.includes(letter));
-  const size = (letters: readonly string[]): number =>
-    letters.reduce((all, letter) => all * (sizes.get(letter) ?? 1), 1);
-  const arranged = (part: { tensor: TflTensor; letters: string }, order: string[], shape: number[]): TflTensor =>
-    lowering.reshape(
-      lowering.transpose(
-        part.tensor,
-        order.map((letter) => part.letters.indexOf(letter)),
-      ),
-      shape,
-    );
-  const left = arranged(x, [...batch, ...rows, ...summed], [size(batch), size(rows), size(summed)]);
-  const right = arranged(y, [...batch, ...summed, ...columns], [size(batch), size(summed), size(columns)]);
-  const product = lowering.matmul(left, right);
-  const order = [...batch, ...rows, ...columns];
-  const full = lowering.reshape(
-    product,
-    order.map((letter) => sizes.get(letter) ?? 1),
-  );
-  return lowering.transpose(
-    full,
-    [...out].map((letter) => order.indexOf(letter)),
-  );
-}
-
-/** Sums over the letters that stand in this operand alone. */
-function dropAlone(
-  lowering: Lowering,
-  tensor: TflTensor,
-  letters: string,
-  others: string,
-): { tensor: TflTensor; letters: string } {
-  const alone = [...letters].flatMap((letter, axis) => (others.includes(letter) ? [] : [axis]));
-  if (alone.length === 0) return { tensor, letters };
-  const kept = [...letters].filter((letter) => others.includes(letter)).join('');
-  const shape = tensor.shape.filter((_, axis) => !alone.includes(axis));
-  return { tensor: lowering.reshape(lowering.reduce('SUM', tensor, alone), shape), letters: kept };
 }

@@ -5,7 +5,7 @@ import type { BuiltinOperator } from '../schema.ts';
 import type { Lowering } from './lowering.ts';
 import { requantized } from './pooling.ts';
 import type { Lower } from './registry.ts';
-import { positive, Refusal } from './terms.ts';
+import { positive } from './terms.ts';
 
 type Reduce = (lowering: Lowering, x: TflTensor, axes: readonly number[]) => TflTensor;
 
@@ -80,26 +80,37 @@ function reduction(reduce: Reduce): Lower {
 }
 
 function argExtreme(node: Node, lowering: Lowering, code: 'ARG_MAX' | 'ARG_MIN'): void {
-  if (node.int('select_last_index', 0) === 1) throw new Refusal('the last of equal extremes');
   const read = lowering.read(node, 0);
-  const x = read.dtype === 'int64' ? lowering.cast(read, 'int32') : read;
-  const axis = positive(node.int('axis', 0), x.shape.length);
+  const axis = positive(node.int('axis', 0), read.shape.length);
+  const isLast = node.int('select_last_index', 0) === 1;
+  const forward = read.dtype === 'int64' ? lowering.cast(read, 'int32') : read;
+  // The last of equal ones is the first from the end.
+  const x = isLast
+    ? lowering.emit('REVERSE_V2', [forward, lowering.int32([axis])], {
+        shape: forward.shape,
+        dtype: forward.dtype,
+        quantization: forward.quantization,
+      })
+    : forward;
   const shape = x.shape.filter((_, index) => index !== axis);
   const y = lowering.emit(code, [x, lowering.scalar(axis, 'int32')], { shape, dtype: 'int64' }, { output_type: 4 });
-  lowering.result(node, lowering.reshape(y, lowering.resultType(node).shape));
+  const index = isLast ? lowering.sub(lowering.scalar((x.shape[axis] ?? 1) - 1, 'int64'), y) : y;
+  lowering.result(node, lowering.reshape(index, lowering.resultType(node).shape));
 }
 
 /** TOPK_V2 takes the largest along the last axis. */
 function topK(node: Node, lowering: Lowering): void {
   const read = lowering.read(node, 0);
-  if (node.int('largest', 1) === 0 && read.dtype !== 'float32') throw new Refusal('the smallest of integers');
   const rank = read.shape.length;
   const axis = positive(node.int('axis', -1), rank);
   const k = lowering.opset < 10 ? node.int('k', 1) : (lowering.fixed(lowering.input(node, 1), 'k')[0] ?? 1);
   const isSmallest = node.int('largest', 1) === 0;
   const perm = [...read.shape.map((_, index) => index).filter((index) => index !== axis), axis];
   const back = perm.map((_, index) => perm.indexOf(index));
-  const signed = isSmallest ? lowering.mul(read, -1) : read;
+  // Turned over; -1 - x, since -x of the least integer is itself.
+  const turned = (value: TflTensor): TflTensor =>
+    value.dtype === 'float32' ? lowering.mul(value, -1) : lowering.sub(lowering.scalar(-1, value.dtype), value);
+  const signed = isSmallest ? turned(read) : read;
   const x = lowering.transpose(signed, perm);
   const shape = [...x.shape.slice(0, -1), k];
   const types = [
@@ -111,7 +122,7 @@ function topK(node: Node, lowering: Lowering): void {
     TflTensor,
   ];
   const best = lowering.transpose(values, back);
-  if (node.outputs[0]) lowering.result(node, isSmallest ? lowering.mul(best, -1) : best);
+  if (node.outputs[0]) lowering.result(node, isSmallest ? turned(best) : best);
   if (node.outputs[1])
     lowering.define(lowering.output(node, 1), lowering.cast(lowering.transpose(indices, back), 'int64'));
 }

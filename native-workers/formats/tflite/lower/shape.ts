@@ -29,7 +29,7 @@ export const SHAPE_LOWERINGS: Readonly<Record<string, Lower>> = {
   ConstantOfShape: constantOfShape,
   Shape: folded,
   Size: folded,
-  Range: folded,
+  Range: range,
   EyeLike: eyeLike,
   ReverseSequence: reverseSequence,
 };
@@ -49,7 +49,11 @@ function transpose(node: Node, lowering: Lowering): void {
 /** Parts of other scales are requantized: CONCATENATION has one scale. */
 function concat(node: Node, lowering: Lowering): void {
   const stored = lowering.resultType(node);
-  const parts = node.inputs.map((_, index) => requantized(lowering, lowering.read(node, index), stored));
+  const parts = node.inputs.flatMap((value, index) =>
+    value !== null && lowering.shape(value).includes(0)
+      ? []
+      : [requantized(lowering, lowering.read(node, index), stored)],
+  );
   const axis = positive(node.int('axis', 1), stored.shape.length);
   lowering.result(node, lowering.concat(parts, axis));
 }
@@ -63,6 +67,8 @@ function split(node: Node, lowering: Lowering): void {
     const size = lowering.shape(output);
     const begin = x.shape.map((_, each) => (each === axis ? at : 0));
     at += size[axis] ?? 0;
+    // What reads an empty part is refused, but for a Concat, which leaves it out.
+    if (size.includes(0)) return;
     lowering.result(
       node,
       requantized(lowering, lowering.slice(x, begin, size), lowering.resultType(node, index)),
@@ -198,12 +204,7 @@ function gatherPadded(
 function expand(node: Node, lowering: Lowering): void {
   const x = lowering.read(node, 0);
   const { shape } = lowering.resultType(node);
-  lowering.result(node, broadcastTo(lowering, x, shape));
-}
-
-export function broadcastTo(lowering: Lowering, x: TflTensor, shape: readonly number[]): TflTensor {
-  if (x.shape.join() === shape.join()) return x;
-  return lowering.emit('BROADCAST_TO', [x, lowering.int32([...shape])], { shape, dtype: x.dtype });
+  lowering.result(node, lowering.broadcastTo(x, shape));
 }
 
 function tile(node: Node, lowering: Lowering): void {
@@ -295,7 +296,18 @@ function folded(node: Node, lowering: Lowering): void {
     lowering.define(output, lowering.constant('int64', values, node.opType === 'Size' ? [] : [values.length]));
     return;
   }
-  throw new Refusal('its size is computed from data');
+}
+
+/** Of constants; another size is only known when it runs. */
+function range(node: Node, lowering: Lowering): void {
+  const [start = 0, limit = 0, delta = 1] = [0, 1, 2].map(
+    (index) => lowering.fixed(lowering.input(node, index), 'the size of a range')[0],
+  );
+  const count = Math.max(Math.ceil((limit - start) / delta), 0);
+  if (count === 0) throw new Refusal('a value is empty, and LiteRT loads no empty tensors');
+  const { dtype } = lowering.resultType(node);
+  const values = Array.from({ length: count }, (_, index) => start + index * delta);
+  lowering.define(lowering.output(node), lowering.constant(dtype, values, [count]));
 }
 
 /** A weight of one value, which is written out when the file is. */

@@ -7,6 +7,9 @@ export type WeightPrecision = 'float32' | 'float16' | 'dynamic';
 /** Why a node cannot be expressed, in words for the coverage report. */
 export class Refusal extends Error {}
 
+/** Ends the reasons that follow from another refusal. */
+export const NOT_CONVERTED = 'is made by an operator that is not converted';
+
 /** What is known of a value: its dtype and its shape in numbers. */
 export interface StaticType {
   readonly dtype: DType;

@@ -1,0 +1,289 @@
+/**
+ * LSTM, GRU and RNN, one step after another: LiteRT's own operators keep their state in variables, which its compiled models
+ * refuse. The inputs of all steps are projected in one product. Formulas and the order of gates are those of ONNX's pages.
+ */
+import type { Node } from '../../../graph/node.ts';
+import type { Value } from '../../../graph/value.ts';
+import type { TflTensor } from '../ir.ts';
+import { type Activation, activationOf } from './activation-functions.ts';
+import type { Lowering } from './lowering.ts';
+import { fullyConnected } from './matmul.ts';
+import type { Lower } from './registry.ts';
+import { Refusal } from './terms.ts';
+
+export const RECURRENT_LOWERINGS: Readonly<Record<string, Lower>> = {
+  RNN: recurrent(1, ['Tanh'], rnnCell),
+  GRU: recurrent(3, ['Sigmoid', 'Tanh'], gruCell),
+  LSTM: recurrent(4, ['Sigmoid', 'Tanh', 'Tanh'], lstmCell),
+};
+
+/** Each step is some fifteen operators: beyond this a file takes long to load and is larger than its weights. */
+const MOST_STEPS = 1024;
+
+/** Hidden and cell state, [batch, hidden]; null for zeros, which need no operators. */
+interface State {
+  readonly h: TflTensor | null;
+  readonly c: TflTensor | null;
+}
+
+/** One direction of a layer: its weights [gates * hidden, ...], its activations, and how it takes a step. */
+interface Direction {
+  readonly hidden: number;
+  readonly recurrence: TflTensor;
+  /** Both of [gates * hidden]; null where the layer has none. */
+  readonly bias: { readonly input: TflTensor; readonly recurrent: TflTensor } | null;
+  readonly peepholes: TflTensor | null;
+  readonly activations: readonly Activation[];
+  /** Limits what goes into the activations. */
+  readonly clip: (x: TflTensor) => TflTensor;
+}
+
+/** `projected`: the step's input times its weights, with its bias, [batch, gates * hidden]. */
+type Step = (projected: TflTensor, state: State) => { h: TflTensor; c: TflTensor | null };
+type CellOf = (node: Node, lowering: Lowering, direction: Direction) => Step;
+
+function recurrent(gates: number, usual: readonly string[], cellOf: CellOf): Lower {
+  return (node, lowering) => {
+    const isBatchFirst = node.int('layout', 0) === 1;
+    const read = lowering.read(node, 0);
+    const x = isBatchFirst ? lowering.transpose(read, [1, 0, 2]) : read;
+    const [steps = 1, batch = 1] = x.shape;
+    if (steps > MOST_STEPS)
+      throw new Refusal(`${steps} steps, of which at most ${MOST_STEPS} are written out; feed shorter pieces`);
+    const hidden = lowering.shape(lowering.input(node, 2)).at(-1) ?? 1;
+    const way = node.string('direction', 'forward');
+    const lengths = lengthsOf(lowering.optional(node, 4), steps, lowering);
+    const initial = (value: Value | null, index: number): TflTensor | null =>
+      value === null ? null : initialState(lowering, lowering.tensor(value), index, isBatchFirst);
+    const results = (way === 'bidirectional' ? [false, true] : [way === 'reverse']).map((isReverse, index) => {
+      const direction = directionOf(node, lowering, index, gates, hidden, usual);
+      const input = isReverse && lengths !== null ? reversed(lowering, x, lengths) : x;
+      const weights = part(lowering, lowering.read(node, 1), index);
+      const flat = lowering.reshape(input, [steps * batch, x.shape[2] ?? 1]);
+      const product = dense(lowering, flat, weights, direction.bias?.input ?? null);
+      const projected = lowering.reshape(product, [steps, batch, gates * hidden]);
+      const state = { h: initial(lowering.optional(node, 5), index), c: initial(lowering.optional(node, 6), index) };
+      const run = { step: cellOf(node, lowering, direction), projected, state, lengths };
+      const { outputs, last } = steppedThrough(lowering, run, isReverse && lengths === null, hidden);
+      return {
+        last,
+        all: isReverse && lengths !== null ? reversed(lowering, outputs(), lengths) : outputs(),
+      };
+    });
+    const stacked = (parts: readonly TflTensor[], axis: number, shape: readonly number[]): TflTensor =>
+      lowering.concat(
+        parts.map((each) => lowering.reshape(each, shape)),
+        axis,
+      );
+    const [all, h, c] = node.outputs;
+    if (all) {
+      const whole = stacked(
+        results.map((each) => each.all),
+        1,
+        [steps, 1, batch, hidden],
+      );
+      lowering.define(all, isBatchFirst ? lowering.transpose(whole, [2, 0, 1, 3]) : whole);
+    }
+    for (const [output, which] of [
+      [h, 'h'],
+      [c, 'c'],
+    ] as const) {
+      if (!output) continue;
+      const lasts = results.flatMap(({ last }) => last[which] ?? []);
+      const whole = stacked(lasts, 0, [1, batch, hidden]);
+      lowering.define(output, isBatchFirst ? lowering.transpose(whole, [1, 0, 2]) : whole);
+    }
+  };
+}
+
+/** The lengths of the sequences, [batch]; null when all are as long as the input. */
+function lengthsOf(value: Value | null, steps: number, lowering: Lowering): TflTensor | null {
+  if (value === null || lowering.numbers(value)?.every((length) => length === steps)) return null;
+  return lowering.cast(lowering.tensor(value), 'int32');
+}
+
+/** Each sequence of [steps, batch, width] from its own end to its beginning; what stands behind its end stays. */
+function reversed(lowering: Lowering, x: TflTensor, lengths: TflTensor): TflTensor {
+  const options = { seq_dim: 0, batch_dim: 1 };
+  return lowering.emit('REVERSE_SEQUENCE', [x, lengths], { shape: x.shape, dtype: x.dtype }, options);
+}
+
+interface Run {
+  readonly step: Step;
+  readonly projected: TflTensor;
+  readonly state: State;
+  readonly lengths: TflTensor | null;
+}
+
+/** Takes all steps. A sequence that has ended keeps its state and gives zeros. */
+function steppedThrough(
+  lowering: Lowering,
+  { step, projected, state, lengths }: Run,
+  isBackward: boolean,
+  hidden: number,
+): { outputs: () => TflTensor; last: State } {
+  const [steps = 1, batch = 1, width = 1] = projected.shape;
+  const zero = lowering.scalar(0);
+  const outputs = new Array<TflTensor>(steps);
+  let last = state;
+  for (let index = 0; index < steps; index++) {
+    const at = isBackward ? steps - 1 - index : index;
+    const row = lowering.reshape(lowering.slice(projected, [at, 0, 0], [1, batch, width]), [batch, width]);
+    const next = step(row, last);
+    if (lengths === null) {
+      last = next;
+      outputs[at] = next.h;
+      continue;
+    }
+    const isOn = lowering.binary('GREATER', lowering.reshape(lengths, [batch, 1]), at, 'bool');
+    const { h, c } = last;
+    outputs[at] = lowering.select(isOn, next.h, zero);
+    last = {
+      h: h === null ? outputs[at] : lowering.select(isOn, next.h, h),
+      c: next.c === null ? null : lowering.select(isOn, next.c, c ?? zero),
+    };
+  }
+  const joined = (): TflTensor =>
+    lowering.concat(
+      outputs.map((output) => lowering.reshape(output, [1, batch, hidden])),
+      0,
+    );
+  return { outputs: joined, last };
+}
+
+function directionOf(
+  node: Node,
+  lowering: Lowering,
+  index: number,
+  gates: number,
+  hidden: number,
+  usual: readonly string[],
+): Direction {
+  const both = lowering.optional(node, 3) === null ? null : part(lowering, lowering.read(node, 3), index);
+  const size = gates * hidden;
+  const peepholes = lowering.optional(node, 7) === null ? null : part(lowering, lowering.read(node, 7), index);
+  const limit = node.float('clip', 0);
+  return {
+    hidden,
+    recurrence: part(lowering, lowering.read(node, 2), index),
+    bias: both && {
+      input: lowering.slice(both, [0], [size]),
+      recurrent: lowering.slice(both, [size], [size]),
+    },
+    peepholes,
+    activations: activationsOf(node, index, usual),
+    clip: (x) => (limit === 0 ? x : lowering.clamp(x, -limit, limit)),
+  };
+}
+
+/** Those that the node names for this direction. Its lists of alphas and betas hold values for the functions that take some. */
+function activationsOf(node: Node, direction: number, usual: readonly string[]): Activation[] {
+  const names = node.strings('activations') ?? [];
+  const [alphas, betas] = [node.floats('activation_alpha') ?? [], node.floats('activation_beta') ?? []];
+  const all = (names.length > 0 ? names : [...usual, ...usual]).map((name) => activationOf(name, alphas, betas));
+  return all.slice(direction * usual.length, (direction + 1) * usual.length);
+}
+
+/** What belongs to one direction: [directions, ...] -> [...]. */
+function part(lowering: Lowering, x: TflTensor, index: number): TflTensor {
+  const shape = x.shape.slice(1);
+  const begin = [index, ...shape.map(() => 0)];
+  return lowering.reshape(lowering.slice(x, begin, [1, ...shape]), shape);
+}
+
+/** [directions, batch, hidden], or [batch, directions, hidden] with the batch first, as [batch, hidden]. */
+function initialState(lowering: Lowering, x: TflTensor, index: number, isBatchFirst: boolean): TflTensor {
+  return part(lowering, isBatchFirst ? lowering.transpose(x, [1, 0, 2]) : x, index);
+}
+
+/** x [rows, in] times weights [out, in], plus a bias of [out]. */
+function dense(lowering: Lowering, x: TflTensor, weights: TflTensor, bias: TflTensor | null): TflTensor {
+  const columns = weights.shape[0] ?? 1;
+  const zero = (): TflTensor => lowering.constant('float32', new Float32Array(columns), [columns]);
+  const output = { shape: [x.shape[0] ?? 1, columns], dtype: 'float32' as const };
+  if (bias === null || bias.constant !== null) return fullyConnected(lowering, x, weights, bias ?? zero(), output);
+  return lowering.add(fullyConnected(lowering, x, weights, zero(), output), bias);
+}
+
+/** The state times its weights, with its bias; null when both are nothing. */
+function fromState(
+  lowering: Lowering,
+  h: TflTensor | null,
+  weights: TflTensor,
+  bias: TflTensor | null,
+): TflTensor | null {
+  return h === null ? bias : dense(lowering, h, weights, bias);
+}
+
+const sum = (lowering: Lowering, a: TflTensor, b: TflTensor | null): TflTensor => (b === null ? a : lowering.add(a, b));
+
+/** Equal parts of the columns. */
+function columns(lowering: Lowering, x: TflTensor, count: number): TflTensor[] {
+  const [rows = 1, width = 1] = x.shape;
+  if (count === 1) return [x];
+  const type = { shape: [rows, width / count], dtype: x.dtype };
+  const types = new Array<typeof type>(count).fill(type);
+  return lowering.emitAll('SPLIT', [lowering.scalar(1, 'int32'), x], types, { num_splits: count });
+}
+
+/** Ht = f(Xt Wi' + Ht-1 Ri' + Wbi + Rbi). */
+function rnnCell(_node: Node, lowering: Lowering, { recurrence, bias, activations, clip }: Direction): Step {
+  const [f] = activations;
+  return (projected, { h }) => {
+    const all = sum(lowering, projected, fromState(lowering, h, recurrence, bias?.recurrent ?? null));
+    return { h: (f as Activation)(lowering, clip(all)), c: null };
+  };
+}
+
+/** Gates z, r, h. Ht = (1 - zt) ht + zt Ht-1. */
+function gruCell(node: Node, lowering: Lowering, direction: Direction): Step {
+  const { hidden, recurrence, bias, activations, clip } = direction;
+  const [f, g] = activations as [Activation, Activation];
+  const isLinear = node.int('linear_before_reset', 0) === 1;
+  const rows = (x: TflTensor, from: number, count: number): TflTensor =>
+    lowering.slice(
+      x,
+      x.shape.map((_, axis) => (axis === 0 ? from * hidden : 0)),
+      [count * hidden, ...x.shape.slice(1)],
+    );
+  const [gateWeights, newWeights] = [rows(recurrence, 0, 2), rows(recurrence, 2, 1)];
+  const gateBias = bias && rows(bias.recurrent, 0, 2);
+  const newBias = bias && rows(bias.recurrent, 2, 1);
+  return (projected, { h }) => {
+    const [batch = 1] = projected.shape;
+    const gateInput = lowering.slice(projected, [0, 0], [batch, 2 * hidden]);
+    const newInput = lowering.slice(projected, [0, 2 * hidden], [batch, hidden]);
+    const gates = f(lowering, clip(sum(lowering, gateInput, fromState(lowering, h, gateWeights, gateBias))));
+    const [z, r] = columns(lowering, gates, 2) as [TflTensor, TflTensor];
+    const kept = isLinear
+      ? fromState(lowering, h, newWeights, newBias)
+      : fromState(lowering, h && lowering.mul(r, h), newWeights, newBias);
+    const reset = isLinear && kept !== null ? lowering.mul(r, kept) : kept;
+    const fresh = g(lowering, clip(sum(lowering, newInput, reset)));
+    const taken = lowering.mul(lowering.sub(lowering.scalar(1), z), fresh);
+    return { h: h === null ? taken : lowering.add(taken, lowering.mul(z, h)), c: null };
+  };
+}
+
+/** Gates i, o, f, c; peepholes i, o, f. Ct = ft Ct-1 + it ct, Ht = ot h(Ct). */
+function lstmCell(node: Node, lowering: Lowering, direction: Direction): Step {
+  const { hidden, recurrence, bias, peepholes, activations, clip } = direction;
+  const [f, g, h] = activations as [Activation, Activation, Activation];
+  const isCoupled = node.int('input_forget', 0) === 1;
+  const peeps = [0, 1, 2].map((gate) => peepholes && lowering.slice(peepholes, [gate * hidden], [hidden]));
+  const seen = (gate: number, cell: TflTensor | null): TflTensor | null => {
+    const weights = peeps[gate] ?? null;
+    return weights === null || cell === null ? null : lowering.mul(weights, cell);
+  };
+  return (projected, state) => {
+    const all = sum(lowering, projected, fromState(lowering, state.h, recurrence, bias?.recurrent ?? null));
+    const [i, o, forget, fresh] = columns(lowering, all, 4) as [TflTensor, TflTensor, TflTensor, TflTensor];
+    const gate = (x: TflTensor, index: number, cell: TflTensor | null): TflTensor =>
+      f(lowering, clip(sum(lowering, x, seen(index, cell))));
+    const opened = gate(i, 0, state.c);
+    const added = lowering.mul(opened, g(lowering, clip(fresh)));
+    const held = (): TflTensor => (isCoupled ? lowering.sub(lowering.scalar(1), opened) : gate(forget, 2, state.c));
+    const c = state.c === null ? added : lowering.add(lowering.mul(held(), state.c), added);
+    return { h: lowering.mul(gate(o, 1, c), h(lowering, c)), c };
+  };
+}

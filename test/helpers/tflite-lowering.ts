@@ -1,0 +1,51 @@
+/** A model through the TFLite writer and LiteRT, against ONNX Runtime on the same inputs. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onnxBytes } from '../../native-workers/formats/onnx/write.ts';
+import { type Conversion, convert } from '../../native-workers/formats/tflite/convert.ts';
+import { writeTflite } from '../../native-workers/formats/tflite/write.ts';
+import { cloneModel } from '../../native-workers/graph/clone.ts';
+import type { Model } from '../../native-workers/graph/model.ts';
+import type { Feeds } from '../../native-workers/lib/engine.ts';
+import { LiteRt } from '../../native-workers/runtimes/litert.ts';
+import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
+import { Comparison, type Difference } from '../../native-workers/verify/compare.ts';
+import { prepareModel } from '../../native-workers/worker/prepare-model.ts';
+import { temporaryFolder } from './temp.ts';
+
+const engine = await openEngine();
+let runtime: Promise<LiteRt> | null = null;
+const log: string[] = [];
+
+export async function converted(model: Model): Promise<Conversion> {
+  const prepared = await prepareModel(model, engine, temporaryFolder());
+  return convert(prepared.model, prepared.typeOf);
+}
+
+/** Throws for a model that is not converted, or that LiteRT does not run without an ERROR line. */
+export async function againstOnnxRuntime(model: Model, feeds: Feeds): Promise<Difference> {
+  const session = await engine.open(onnxBytes(cloneModel(model).model));
+  const expected = await session.run(feeds);
+  await session.release();
+  const { graph, refused } = await converted(model);
+  if (graph === null) throw new Error(refused.map(({ type, reason }) => `${type}: ${reason}`).join('; '));
+  const path = join(temporaryFolder(), 'model.tflite');
+  writeTflite(graph, path);
+  runtime ??= LiteRt.create({ log: (line) => log.push(line) });
+  log.length = 0;
+  const artifact = await (await runtime).open(readFileSync(path));
+  const given = graph.inputs.flatMap(({ source, name }) => (feeds[source] ? [[name, feeds[source]] as const] : []));
+  const results = await artifact.run(Object.fromEntries(given));
+  artifact.release();
+  const error = log.find((line) => /\bERROR\b/.test(line));
+  if (error !== undefined) throw new Error(error);
+  const comparison = new Comparison();
+  const actual = graph.outputs.flatMap(({ source, name }) => (results[name] ? [[source, results[name]] as const] : []));
+  comparison.add(expected, Object.fromEntries(actual));
+  return comparison.result();
+}
+
+/** Whether all outputs are there, and within `tolerance` of the largest. */
+export function agrees({ missing, maxAbs, reference }: Difference, tolerance = 1e-5): boolean {
+  return missing.length === 0 && maxAbs <= tolerance * Math.max(reference, 1);
+}
