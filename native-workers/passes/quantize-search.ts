@@ -108,7 +108,7 @@ export const quantizeSearch = definePass(
     const target = QUANTIZATION_TARGETS[options.target];
     if (target === undefined || trial === null)
       throw new HoneError('invalid-options', `target: ${options.target} is no target.`);
-    refuseQuantized(model, false, context.earlier);
+    refuseQuantized(model, null, context.earlier);
     if (target.kernels !== null) productsToGemm(model, await context.types(model));
     const layerOptions = { weightScale: 'least-squares', pairSafe: options.pairSafe, biasCorrection: true } as const;
     let placing: PlacementOptions = {

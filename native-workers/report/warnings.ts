@@ -1,8 +1,10 @@
 /** What a reader must know before relying on a number of the report. Serious first. */
 import type { BudgetRow, Warning } from './document.ts';
-import { formatChange, formatCount, formatShare, joinWords, plural } from './format.ts';
+import { formatChange, formatCount, formatDelta, formatDeltaRange, formatShare, joinWords, plural } from './format.ts';
 import type { ReportInput } from './input.ts';
+import { unitOfMetric } from './metric.ts';
 import { dataOf } from './outcome.ts';
+import type { AccuracySection } from './sections/accuracy.ts';
 import type { PassesSection } from './sections/passes.ts';
 import type { Sections } from './sections/registry.ts';
 
@@ -184,6 +186,7 @@ function accuracyWarnings(sections: Sections): Warning[] {
           ),
         ]
       : []),
+    ...groupWarnings(accuracy),
     ...(skipped > 0
       ? [
           caution(
@@ -193,6 +196,25 @@ function accuracyWarnings(sections: Sections): Warning[] {
         ]
       : []),
   ];
+}
+
+/** Groups that lost for sure: tests of many groups find something by chance, so that each must be the surer (Bonferroni). */
+function groupWarnings({ subgroups, metrics }: AccuracySection): Warning[] {
+  if (subgroups === null) return [];
+  const { metric, groups } = subgroups;
+  const facts = metrics.find(({ name }) => name === metric);
+  if (facts === undefined) return [];
+  const unit = unitOfMetric(facts);
+  return groups.flatMap(({ group, delta, interval, p }) => {
+    const isWorse = facts.better === 'higher' ? delta < 0 : delta > 0;
+    if (!isWorse || p === null || p >= 0.05 / groups.length) return [];
+    return [
+      caution(
+        'group-harmed',
+        `The group ${group} got worse: ${metric} ${formatDelta(delta, unit)} (95 % interval ${formatDeltaRange(interval, unit)}), over all ${formatDelta(facts.delta, unit)}.`,
+      ),
+    ];
+  });
 }
 
 /** What the evaluation assumed or found. Comparing on what calibration has seen flatters; the rest is good to know. */

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { classRows, confusionMatrix } from '../../metrics/confusion.ts';
 import type { EvaluateFacts, MetricFacts } from '../../protocol/facts.ts';
-import { evaluateFactsSchema, metricFactsSchema } from '../../protocol/facts.ts';
+import { evaluateFactsSchema, intervalSchema, metricFactsSchema } from '../../protocol/facts.ts';
 import { absenceOf } from '../input.ts';
 import { measured, notApplicable, notMeasured } from '../outcome.ts';
 import { defineSection } from '../section.ts';
@@ -11,7 +11,16 @@ import { defineSection } from '../section.ts';
 const subgroupsSchema = z.object({
   metric: z.string(),
   groups: z.array(
-    z.object({ group: z.string(), before: z.number(), after: z.number(), delta: z.number(), samples: z.number() }),
+    z.object({
+      group: z.string(),
+      before: z.number(),
+      after: z.number(),
+      delta: z.number(),
+      /** 95 % interval of the paired difference, and the probability of the paired test; null where there is none. */
+      interval: intervalSchema,
+      p: z.number().nullable(),
+      samples: z.number(),
+    }),
   ),
   gap: z.object({ before: z.number(), after: z.number() }).nullable(),
 });

@@ -10,6 +10,7 @@ import {
   plural,
 } from '../../../native-workers/report/format.ts';
 import { labelOfMetric, unitOfMetric } from '../../../native-workers/report/metric.ts';
+import type { Unit } from '../../../native-workers/report/parts.ts';
 import type { AccuracySection } from '../../../native-workers/report/sections/accuracy.ts';
 import { Confusion } from '../confusion.tsx';
 import { FLIP_KINDS, FlipGallery } from '../flip-gallery.tsx';
@@ -198,25 +199,32 @@ function Subgroups({ subgroups, metrics }: SubgroupsProps) {
           { label: 'Samples', numeric: true },
           { label: 'Before', numeric: true },
           { label: 'After', numeric: true },
-          { label: 'Change', numeric: true },
+          { label: 'Change (95 % interval)', numeric: true },
+          { label: 'p', numeric: true },
         ]}
-        rows={groups.map(({ group, samples, before, after, delta }) => ({
+        rows={groups.map(({ group, samples, before, after, delta, interval, p }) => ({
           id: group,
           cells: [
             <Name key="group" text={group} />,
             formatCount(samples),
             formatNumber(before, unit),
             formatNumber(after, unit),
-            formatDelta(delta, unit),
+            <WithInterval key="change" value={formatDelta(delta, unit)} interval={formatDeltaRange(interval, unit)} />,
+            p === null ? 'none' : formatProbability(p),
           ],
         }))}
       />
       {gap === null ? null : (
         <p>
-          From the best to the worst group: {formatNumber(gap.before, unit)} before, {formatNumber(gap.after, unit)}{' '}
-          after.
+          The gap between the best and the worst group: {formatGap(gap.before, unit)} before,{' '}
+          {formatGap(gap.after, unit)} after.
         </p>
       )}
     </>
   );
+}
+
+/** A difference of shares is in points; a gap has no sign. */
+function formatGap(gap: number, unit: Unit): string {
+  return formatNumber(gap, unit === 'share' ? 'points' : unit);
 }

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { auc } from '../../../native-workers/metrics/auc.ts';
 import { compareMetric, measureMetric } from '../../../native-workers/metrics/compare.ts';
@@ -67,6 +68,72 @@ describe('classification', () => {
     expect(auc.value(scored([0, 0, 1], [3, 2, 1]))).toBe(0);
     expect(auc.applies(scored([1, 1], [0, 1]), 2)).toBe(false);
     expect(auc.applies(samples, 3)).toBe(false);
+  });
+});
+
+describe('metrics against plain definitions', () => {
+  const scored = fc.array(fc.record({ label: fc.nat(1), score: fc.nat(4) }), { minLength: 2, maxLength: 40 });
+
+  it('area under the curve: the share of pairs in the right order', () => {
+    fc.assert(
+      fc.property(scored, (rows) => {
+        const given = rows.map(({ label, score }) => ({ label, score, terms: [label] }));
+        const [negative, positive] = [0, 1].map((label) => rows.filter((row) => row.label === label));
+        fc.pre(negative !== undefined && negative.length > 0 && positive !== undefined && positive.length > 0);
+        let wins = 0;
+        for (const a of positive ?? [])
+          for (const b of negative ?? []) wins += a.score > b.score ? 1 : a.score === b.score ? 0.5 : 0;
+        expect(auc.value(given)).toBeCloseTo(wins / ((positive?.length ?? 0) * (negative?.length ?? 0)), 12);
+      }),
+    );
+  });
+
+  it('average precision: at each of 101 recalls the best precision of any threshold that reaches it', () => {
+    // Scores are distinct, as COCO leaves the order of equal ones open.
+    const detections = fc.uniqueArray(fc.record({ score: fc.nat(1000), hit: fc.boolean() }), {
+      selector: ({ score }) => score,
+      maxLength: 25,
+    });
+    fc.assert(
+      fc.property(detections, fc.nat(5), (found, missed) => {
+        const objects = found.filter(({ hit }) => hit).length + missed;
+        fc.pre(objects > 0);
+        const sample = terms([
+          objects,
+          ...new Array<number>(objects).fill(0),
+          ...found.flatMap(({ score, hit }) => [0, score, hit ? 1 : 0]),
+        ]);
+        const atThreshold = found.map(({ score: least }) => {
+          const kept = found.filter(({ score }) => score >= least);
+          const hits = kept.filter(({ hit }) => hit).length;
+          return { precision: hits / kept.length, recall: hits / objects };
+        });
+        let sum = 0;
+        for (let point = 0; point <= 100; point++) {
+          const reached = atThreshold.filter(({ recall }) => recall >= point / 100 - 1e-12);
+          sum += reached.reduce((best, { precision }) => Math.max(best, precision), 0);
+        }
+        expect(meanAveragePrecision50.value(sample)).toBeCloseTo(sum / 101, 9);
+      }),
+    );
+  });
+
+  it('F1 by class: the harmonic mean of its precision and recall', () => {
+    const answers = fc.array(fc.tuple(fc.nat(3), fc.nat(3)), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(answers, (pairs) => {
+        const rows = classRows(pairs.map(([label, answer]) => ({ label, terms: [answer] })));
+        for (const { class: index, precision, recall, f1: found } of rows) {
+          const right = pairs.filter(([label, answer]) => label === index && answer === index).length;
+          const answered = pairs.filter(([, answer]) => answer === index).length;
+          const support = pairs.filter(([label]) => label === index).length;
+          expect(precision).toBeCloseTo(answered === 0 ? 0 : right / answered, 12);
+          expect(recall).toBeCloseTo(support === 0 ? 0 : right / support, 12);
+          const sum = precision + recall;
+          expect(found).toBeCloseTo(sum === 0 ? 0 : (2 * precision * recall) / sum, 12);
+        }
+      }),
+    );
   });
 });
 

@@ -63,6 +63,25 @@ describe('warnings', () => {
     expect(Object.keys(enough).filter((code) => code.includes('calibration'))).toEqual([]);
   });
 
+  it('name a group that lost for sure, but none that may have by chance', async () => {
+    const harmedWith = async (p: number) => {
+      const found = await warningsWith((facts) => {
+        const [metric] = facts.evaluate?.metrics ?? [];
+        if (facts.evaluate === null || metric === undefined) throw new Error('The golden run has metrics.');
+        const group = { samples: 50, before: 0.9, after: 0.9, delta: 0, interval: { low: -0.1, high: 0.1 }, p: 1 };
+        const lost = { ...group, group: 'dark', after: 0.7, delta: -0.2, interval: { low: -0.3, high: -0.1 }, p };
+        const groups = [{ ...group, group: 'bright' }, lost];
+        facts.evaluate.details = {
+          ...facts.evaluate.details,
+          subgroups: { metric: metric.name, groups, gap: { before: 0, after: 0.2 } },
+        };
+      });
+      return found['group-harmed'];
+    };
+    expect(await harmedWith(0.001)).toBe('caution');
+    expect(await harmedWith(0.04)).toBeUndefined();
+  });
+
   it('grade the drift of the machine', async () => {
     const index = (after: number) => (facts: StageFacts) => {
       if (facts.benchmark !== null) facts.benchmark.environment.machineIndex = { before: 100, after };
