@@ -29,20 +29,21 @@ export class Histogram {
     const { counts } = this;
     const low = this.range.min;
     const perUnit = BINS / (this.range.max - low);
+    const binOf = (value: number): number => Math.min(BINS - 1, Math.max(0, ((value - low) * perUnit) | 0));
     let zeros = 0;
     let total = 0;
     for (let index = 0; index < values.length; index += stride) {
       const value = values[index] as number;
+      // Zeros are counted apart: adding to one bin over and over waits each time for the sum before.
       if (value === 0) zeros++;
-      let bin = ((value - low) * perUnit) | 0;
-      if (bin < 0) bin = 0;
-      else if (bin >= BINS) bin = BINS - 1;
-      if (!Number.isNaN(value)) {
+      else if (!Number.isNaN(value)) {
+        const bin = binOf(value);
         counts[bin] = (counts[bin] as number) + 1;
         total++;
       }
     }
+    counts[binOf(0)] = (counts[binOf(0)] as number) + zeros;
     this.zeros += zeros;
-    this.total += total;
+    this.total += total + zeros;
   }
 }

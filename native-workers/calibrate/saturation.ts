@@ -13,6 +13,7 @@ import { toFloat32 } from '../graph/tensor-values.ts';
 import { tensorType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
 import { pairSaturation, type RiskyPairs, riskyPairs } from '../kernels/pair-saturation.ts';
+import { discard } from '../lib/discard.ts';
 import type { Feeds, HostTensor } from '../lib/engine.ts';
 import { type ConvolutionShape, convolutionShape, readWindow } from './convolution-window.ts';
 import type { OpenModel } from './observe.ts';
@@ -81,7 +82,7 @@ export async function emulateSaturation(
   }
   if (layers.length === 0) return null;
   const sums = new Map(layers.map((layer) => [layer, { saturated: 0, pairs: 0, excess: 0, power: 0 }]));
-  const session = await open(clone, { optimization: 'basic' });
+  const session = await open(clone, { optimization: 'basic', memoryPattern: false });
   let rows = 0;
   let change = 0;
   let runs = 0;
@@ -97,11 +98,14 @@ export async function emulateSaturation(
           const excess = excessOf(layer, found[layer.codes], found[layer.output], total);
           if (excess !== null) deltas[layer.delta] = excess;
         }
+        const before = found;
         found = await session.run({ ...feeds, ...deltas });
+        if (before !== reference) discard(before);
       }
       const [expected, actual] = [pick(reference, outputs), pick(found, outputs)];
       change += outputChange(expected, actual);
       countAgreement(expected, actual, agreement);
+      for (const tensors of [reference, found]) discard(tensors);
       rows += Object.values(feeds)[0]?.shape[0] ?? 1;
       runs++;
     }
@@ -218,7 +222,10 @@ function tap(graph: Graph, node: Node, layer: Omit<Layer, 'delta' | 'output'>): 
   return { ...layer, codes: codes.name, output: output.name, delta: delta.name };
 }
 
-/** The excess of each sum as a float tensor of the shape of the layer's output; counts into `total` where given. */
+/**
+ * The excess of each sum as a float tensor of the shape of the layer's output, or a single zero where nothing saturated; counts
+ * into `total` where given.
+ */
 function excessOf(
   layer: Layer,
   codes: HostTensor | undefined,
@@ -254,19 +261,35 @@ function excessOf(
     }
   }
   const inner = convolution === null ? 1 : excess.length / ((codes.shape[0] ?? 1) * channels);
-  let squares = 0;
-  for (let index = 0; index < excess.length; index++) {
-    const scaled = (excess[index] as number) * (layer.scales[Math.floor(index / inner) % channels] as number);
-    excess[index] = scaled;
-    squares += scaled * scaled;
-  }
+  const squares = saturated === 0 ? 0 : scaleSums(excess, layer.scales, inner);
   if (total !== undefined) {
     total.saturated += saturated;
     total.pairs += places * channels * Math.floor(length / 2);
     total.excess += squares;
-    total.power += output.data.reduce((sum, value) => sum + value * value, 0);
+    total.power += powerOf(output.data);
   }
-  return { dtype: 'float32', shape: output.shape, data: excess };
+  return saturated === 0 ? zero : { dtype: 'float32', shape: output.shape, data: excess };
+}
+
+/** Brings integer sums to real values in place and returns their squared norm. `inner`: sums of one channel in a row. */
+function scaleSums(sums: Float32Array, scales: Float32Array, inner: number): number {
+  let squares = 0;
+  let index = 0;
+  for (let channel = 0; index < sums.length; channel = channel + 1 < scales.length ? channel + 1 : 0) {
+    const scale = scales[channel] as number;
+    for (const end = index + inner; index < end; index++) {
+      const scaled = (sums[index] as number) * scale;
+      sums[index] = scaled;
+      squares += scaled * scaled;
+    }
+  }
+  return squares;
+}
+
+function powerOf(values: Float32Array): number {
+  let power = 0;
+  for (let index = 0; index < values.length; index++) power += (values[index] as number) ** 2;
+  return power;
 }
 
 function pick(feeds: Feeds, names: readonly string[]): Feeds {

@@ -11,6 +11,7 @@ import { type HostMessage, type Progress, type WorkerMessage, workerMessageSchem
 import { schemaText } from '../protocol/schema-text.ts';
 import { PROTOCOL_VERSION } from '../protocol/version.ts';
 import { killTree, ownProcess, TREE_OPTIONS } from './process-tree.ts';
+import { SMALL_MEMORY } from './small-memory.ts';
 import { deathError, memoryKills } from './worker-death.ts';
 import { workerEnvironment } from './worker-environment.ts';
 import type { WorkerPath } from './worker-path.ts';
@@ -25,6 +26,8 @@ export interface JobProcessOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly onLog?: ((level: 'info' | 'warning', message: string) => void) | undefined;
   readonly times: JobTimes;
+  /** Gives memory back at once, at the cost of some speed; see `small-memory.ts`. */
+  readonly smallMemory?: boolean;
 }
 
 /** In milliseconds. */
@@ -94,10 +97,11 @@ class JobProcess {
       this.#reject = reject;
     });
     const { node, entry, flags = [] } = options.worker;
-    this.#child = spawn(node, ['--disable-warning=ExperimentalWarning', ...flags, entry], {
+    const memory = options.smallMemory === true ? SMALL_MEMORY : { flags: [], environment: {} };
+    this.#child = spawn(node, ['--disable-warning=ExperimentalWarning', ...memory.flags, ...flags, entry], {
       ...TREE_OPTIONS,
       cwd: options.scratch,
-      env: workerEnvironment(process.env, options.scratch),
+      env: { ...workerEnvironment(process.env, options.scratch), ...memory.environment },
       // The fourth is the channel; `overlapped` is what Windows needs to read and write it at once, and `pipe` elsewhere.
       stdio: ['ignore', 'pipe', 'pipe', 'overlapped'],
     });

@@ -48,6 +48,9 @@ export const JOB_TIMES: JobTimes = { start: 60_000, stall: 600_000, grace: 2_000
 /** Jobs that measure time. */
 const ALONE: ReadonlySet<JobName> = new Set(['stage-benchmark', 'benchmark']);
 
+/** Jobs that hold batches of activations, one after the other. What measures time keeps the settings that users have. */
+const SMALL_MEMORY_JOBS: ReadonlySet<JobName> = new Set(['stage-optimize']);
+
 /** Prefix of temporary folders, by which a run folder recognises what a killed host left. */
 export const SCRATCH_PREFIX = 'scratch-';
 
@@ -115,6 +118,7 @@ export class Supervisor {
         signal: options.signal,
         onProgress: options.onProgress,
         onLog: options.onLog,
+        smallMemory: SMALL_MEMORY_JOBS.has(name),
         times: { ...this.#times, ...(options.stallMs === undefined ? {} : { stall: options.stallMs }) },
       });
       const result = JOBS[name].result.safeParse(answer.result);

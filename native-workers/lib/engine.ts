@@ -37,6 +37,8 @@ export interface SessionOptions {
   readonly optimizedModelPath?: string;
   /** Where to save a profile; the engine adds a suffix and `endProfiling` tells the path. */
   readonly profilePrefix?: string;
+  /** Whether memory is planned for a whole run at once, which pays when many runs have the same shapes; true unless said. */
+  readonly memoryPattern?: boolean;
   /** Engine-specific entries, such as `session.qdqisint8allowed`. */
   readonly config?: Readonly<Record<string, string>>;
 }

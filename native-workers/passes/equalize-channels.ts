@@ -67,11 +67,10 @@ export const equalizeChannels = definePass(
           return rank === undefined ? [] : [[value, { axis, rank }] as const];
         }),
       ),
-      batches: () => calibration.batches(),
+      batches: (batchSize) => calibration.batches(batchSize),
       samples: calibration.samples,
       open: context.open,
       progress: context.progress,
-      maxBytes: 0,
       histograms: false,
     });
     let changed = 0;

@@ -276,7 +276,10 @@ function scaled(weight: Tensor, factorOf: (index: number) => number): Tensor {
   const data = new ConvertedData(weight.data, 4, 4, (piece, offset) => {
     const source = float32View(piece);
     const first = offset / 4;
-    const result = Float32Array.from(source, (value, index) => value * factorOf(first + index));
+    const result = new Float32Array(source.length);
+    // Not `Float32Array.from`, which lists the elements as objects first: garbage of eight times the weight.
+    for (let index = 0; index < source.length; index++)
+      result[index] = (source[index] as number) * factorOf(first + index);
     return new Uint8Array(result.buffer);
   });
   return new Tensor({ dtype: 'float32', shape: weight.shape, data });

@@ -84,6 +84,7 @@ function sessionSettings(options: SessionOptions, severity: 2 | 4): InferenceSes
     interOpNumThreads: 1,
     logSeverityLevel: severity,
     graphOptimizationLevel: options.optimization ?? 'all',
+    ...(options.memoryPattern === undefined ? {} : { enableMemPattern: options.memoryPattern }),
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     ...(options.optimizedModelPath === undefined ? {} : { optimizedModelFilePath: options.optimizedModelPath }),
     ...(options.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),

@@ -1,5 +1,5 @@
 /** Calibration data that remembers what passes read of it: samples that lack or say nothing must not be lost in silence. */
-import type { Feeds, HostTensor } from '../lib/engine.ts';
+import type { Feeds } from '../lib/engine.ts';
 import type { CalibrationData } from '../passes/pass.ts';
 import type { CalibrationFacts } from '../protocol/calibration-facts.ts';
 
@@ -27,10 +27,13 @@ export class WatchedCalibration implements CalibrationData {
   }
 
   async *batches(batchSize?: number): AsyncGenerator<Feeds> {
-    // The passes read the same samples over and over: the first reading tells what is in them.
-    const isFirst = this.#iterations++ === 0;
+    this.#iterations++;
+    let row = 0;
     for await (const feeds of this.#data.batches(batchSize)) {
-      if (isFirst) this.#look(feeds);
+      const rows = rowsOf(feeds);
+      // The passes read the same samples over and over, in batches of many sizes: each sample is looked at once.
+      if (row + rows > this.#read) this.#look(feeds, Math.max(0, this.#read - row));
+      row += rows;
       yield feeds;
     }
   }
@@ -50,27 +53,31 @@ export class WatchedCalibration implements CalibrationData {
     };
   }
 
-  #look(feeds: Feeds): void {
-    this.#read += Object.values(feeds)[0]?.shape[0] ?? 1;
+  /** Looks at the samples of a batch from row `from` on. */
+  #look(feeds: Feeds, from: number): void {
+    this.#read += rowsOf(feeds) - from;
     let broken = 0;
-    for (const [name, tensor] of Object.entries(feeds)) {
-      if (!(tensor.data instanceof Float32Array) || tensor.data.length === 0) continue;
-      broken = Math.max(broken, rowsNotFinite(tensor));
-      const first = this.#constant.get(name) ?? tensor.data[0] ?? null;
-      const differs = this.#constant.get(name) === null || tensor.data.some((value) => value !== first);
+    for (const [name, { data, shape }] of Object.entries(feeds)) {
+      if (!(data instanceof Float32Array) || data.length === 0) continue;
+      const length = data.length / Math.max(1, shape[0] ?? 1);
+      const values = data.subarray(from * length);
+      broken = Math.max(broken, rowsNotFinite(values, length));
+      const first = this.#constant.get(name) ?? values[0] ?? null;
+      const differs = this.#constant.get(name) === null || values.some((value) => value !== first);
       this.#constant.set(name, differs ? null : first);
     }
     this.#notFinite += broken;
   }
 }
 
-function rowsNotFinite({ data, shape }: HostTensor): number {
-  const rows = shape[0] ?? 1;
-  const length = data.length / Math.max(1, rows);
+function rowsOf(feeds: Feeds): number {
+  return Object.values(feeds)[0]?.shape[0] ?? 1;
+}
+
+/** How many rows of `length` values hold NaN or infinity. */
+function rowsNotFinite(values: Float32Array, length: number): number {
   let count = 0;
-  for (let row = 0; row < rows; row++) {
-    const values = data.slice(row * length, (row + 1) * length) as Float32Array;
-    if (values.some((value) => !Number.isFinite(value))) count++;
-  }
+  for (let at = 0; at < values.length; at += length)
+    if (values.subarray(at, at + length).some((value) => !Number.isFinite(value))) count++;
   return count;
 }

@@ -97,11 +97,10 @@ async function largeValues(
       model,
       values,
       channels: new Map(),
-      batches: () => calibration.batches(),
+      batches: (batchSize) => calibration.batches(batchSize),
       samples: calibration.samples,
       open: (...parameters) => context.open(...parameters),
       progress: (...parameters) => context.progress(...parameters),
-      maxBytes: 0,
       histograms: false,
     });
     for (const [value, { range }] of observations) {

@@ -1,5 +1,5 @@
 /** The samples on which a pass compares alternatives by running the model: how many it can afford, and the samples. */
-import type { Observation } from '../../calibrate/observe.ts';
+import { batchSizeFor, type Observation } from '../../calibrate/observe.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Feeds } from '../../lib/engine.ts';
 import type { PassContext } from '../pass.ts';
@@ -39,11 +39,16 @@ export function multiplicationsOf(
   return (elements / rows) * (perElement / plan.node.int('group', 1));
 }
 
-/** The first batches of the calibration data that hold `samples` rows together. */
-export async function* probeBatches(context: PassContext, samples: number): AsyncGenerator<Feeds> {
-  let rows = 0;
+/** The first batches of the calibration data that hold `samples` rows together, each of a size that fits memory. */
+export async function* probeBatches(
+  context: PassContext,
+  samples: number,
+  observations: ReadonlyMap<Value, Observation>,
+): AsyncGenerator<Feeds> {
   if (context.calibration === null) return;
-  for await (const feeds of context.calibration.batches()) {
+  const bytes = [...observations.values()].reduce((sum, { elements, rows }) => sum + (elements * 4) / rows, 0);
+  let rows = 0;
+  for await (const feeds of context.calibration.batches(Math.min(samples, batchSizeFor(bytes)))) {
     yield feeds;
     rows += Object.values(feeds)[0]?.shape[0] ?? 1;
     if (rows >= samples) return;

@@ -9,6 +9,7 @@ import {
   type QuantizedType,
 } from '../../calibrate/quantization-parameters.ts';
 import { chooseRange, RANGE_METHODS, type RangeMethod } from '../../calibrate/range-methods.ts';
+import { readerErrors } from '../../calibrate/reader-error.ts';
 import type { Model } from '../../graph/model.ts';
 import type { Node } from '../../graph/node.ts';
 import type { ValueType } from '../../graph/types.ts';
@@ -38,8 +39,6 @@ export interface Calibration {
   readonly type: QuantizedType;
 }
 
-/** Most bytes of activations brought out of the engine at once while histograms fill. */
-const TAP_BYTES = 96 * 1024 * 1024;
 /** Samples on which candidate ranges are compared, at most. */
 const PROBE_SAMPLES = 64;
 
@@ -49,6 +48,8 @@ const PROBE_SAMPLES = 64;
  */
 const CANDIDATE_ORDER: readonly RangeMethod[] = ['mse', ...RANGE_METHODS.filter((method) => method !== 'mse')];
 const REQUIRED_GAIN = 0.9;
+/** Candidates whose error at the readers is within this factor of the least are compared at the outputs of the model. */
+const NEAR = 2;
 
 export async function calibrateRanges(
   model: Model,
@@ -69,7 +70,6 @@ export async function calibrateRanges(
     samples: calibration.samples,
     open: context.open,
     progress: context.progress,
-    maxBytes: TAP_BYTES,
     histograms: options.method !== 'minmax' && options.method !== 'moving-average',
   });
   const type = activationType(target, options.activationBits);
@@ -129,7 +129,15 @@ function candidateOf(
   return { method, parameters: parametersFor(range, type, target.activationSymmetric) };
 }
 
-/** Tries every method's range of each activation, alone, and keeps the one that changes the model's outputs least. */
+/**
+ * The candidate of each activation that changes least what the nodes that read it make: one run of the model judges them all.
+ * What matrix products read is judged by the outputs of the whole model: in transformers a few large elements carry the signal,
+ * and clipping them costs less at the reader than further on.
+ *
+ * Measured as the Kullback-Leibler divergence of the INT8 model's answers, in 1e-3: with readers 1.18 (MobileNetV2), 0.22 (ResNet)
+ * and 0.0133 (BERT); with the whole model 1.31, 0.23 and 0.0098, for twenty times the work; least squared error alone 1.22, 0.22
+ * and 0.0136.
+ */
 async function chooseByOutputError(
   model: Model,
   placement: Placement,
@@ -151,31 +159,103 @@ async function chooseByOutputError(
     if (first !== undefined) chosen.set(source, first);
     if (candidates.length > 1) contested.set(source, candidates);
   }
-  const runs = [...contested.values()].reduce((sum, candidates) => sum + candidates.length, 0);
-  if (runs === 0) return chosen;
-  const samples = probeSamples(placement, observations, runs, PROBE_SAMPLES);
+  const close = await compareAtReaders(model, placement, observations, contested, context);
+  for (const [source, [best]] of close) if (best !== undefined) chosen.set(source, best);
+  const products = new Map(
+    [...close].filter(([source, candidates]) => candidates.length > 1 && feedsProduct(source, placement, model)),
+  );
+  for (const [source, best] of await compareAtOutputs(model, placement, observations, products, type, context))
+    chosen.set(source, best);
+  return chosen;
+}
+
+/** The candidates of each source whose error at its readers is near the least, the least first; none for a model too large. */
+async function compareAtReaders(
+  model: Model,
+  placement: Placement,
+  observations: ReadonlyMap<Value, Observation>,
+  contested: ReadonlyMap<Value, readonly Candidate[]>,
+  context: PassContext,
+): Promise<Map<Value, Candidate[]>> {
+  const most = Math.max(0, ...[...contested.values()].map((candidates) => candidates.length));
+  if (most === 0) return new Map();
+  const samples = probeSamples(placement, observations, most + 1, PROBE_SAMPLES);
   if (samples < 1) {
     context.log('The model is too large to compare ranges by output error; each has the least squared error instead.');
-    return chosen;
+    return new Map();
   }
-  const session = await FakeQuantization.open(model, fakeQuantizationPlan(placement, new Map(), type), context.open);
+  await context.progress(0, 1, 'ranges by output error');
+  const judged = [...placement.values].flatMap(([value, { source, everyReader }]) => {
+    const candidates = contested.get(source);
+    if (candidates === undefined) return [];
+    const readers = readersOf(value, placement, everyReader);
+    return [{ source, value, readers, candidates: candidates.map(({ parameters }) => parameters) }];
+  });
+  const errors = await readerErrors(model, judged, probeBatches(context, samples, observations), context.open);
+  const bySource = new Map<Value, number[]>();
+  for (const [index, { source }] of judged.entries()) {
+    const sums = bySource.get(source);
+    bySource.set(source, errors[index]?.map((error, candidate) => error + (sums?.[candidate] ?? 0)) ?? []);
+  }
+  return new Map(
+    [...contested].map(([source, candidates]) => {
+      const sums = bySource.get(source) ?? [];
+      const errorOf = (candidate: Candidate): number => sums[candidates.indexOf(candidate)] ?? Number.POSITIVE_INFINITY;
+      const ordered = [...candidates].sort((a, b) => errorOf(a) - errorOf(b));
+      const least = errorOf(ordered[0] as Candidate);
+      return [source, ordered.filter((candidate) => errorOf(candidate) <= least * NEAR)];
+    }),
+  );
+}
+
+/** Whether a matrix product reads the source and other nodes work on with its result. */
+function feedsProduct(source: Value, placement: Placement, model: Model): boolean {
+  const outputs = new Set(model.graph.outputs);
+  return placement.compute.some(
+    ({ node, data }) =>
+      node.is('MatMul', 'Gemm') &&
+      placement.values.get(data)?.source === source &&
+      !node.outputs.some((output) => output !== null && outputs.has(output)),
+  );
+}
+
+/** Tries the candidates of each source alone, and keeps the one that changes the model's outputs least. */
+async function compareAtOutputs(
+  model: Model,
+  placement: Placement,
+  observations: ReadonlyMap<Value, Observation>,
+  contested: ReadonlyMap<Value, readonly Candidate[]>,
+  type: QuantizedType,
+  context: PassContext,
+): Promise<Map<Value, Candidate>> {
+  const chosen = new Map<Value, Candidate>();
+  const runs = [...contested.values()].reduce((sum, candidates) => sum + candidates.length, 0);
+  const samples = probeSamples(placement, observations, runs, PROBE_SAMPLES);
+  if (runs === 0 || samples < 1) return chosen;
+  const whole = fakeQuantizationPlan(placement, new Map(), type);
+  const plan = { ...whole, values: whole.values.filter(({ source }) => contested.has(source)) };
+  const session = await FakeQuantization.open(model, plan, context.open);
   try {
     const off = { parameters: new Map(), values: new Set<Value>(), weights: new Set<Node>() };
     const probes: { feeds: Feeds; reference: Feeds }[] = [];
-    for await (const feeds of probeBatches(context, samples))
+    for await (const feeds of probeBatches(context, samples, observations))
       probes.push({ feeds, reference: await session.run(feeds, off) });
     let done = 0;
     for (const [source, candidates] of contested) {
       let best = Number.POSITIVE_INFINITY;
-      for (const candidate of candidates) {
+      for (const method of CANDIDATE_ORDER) {
+        const candidate = candidates.find((each) => each.method === method);
+        if (candidate === undefined) continue;
+        const setting = {
+          parameters: new Map([[source, candidate.parameters]]),
+          values: new Set([source]),
+          weights: new Set<Node>(),
+        };
         let change = 0;
         for (const { feeds, reference } of probes) {
-          const setting = {
-            parameters: new Map([[source, candidate.parameters]]),
-            values: new Set([source]),
-            weights: new Set<Node>(),
-          };
           change += outputChange(reference, await session.run(feeds, setting));
+          // What is lost already cannot be won back: changes only add up.
+          if (change >= best * REQUIRED_GAIN) break;
         }
         if (change < best * REQUIRED_GAIN) {
           best = change;

@@ -42,7 +42,12 @@ export async function forecastSaturation(
   if (affordable < 1)
     return { safe: false, reason: 'The model is too large to emulate: one sample would take more than a minute.' };
   await context.progress(0, 1, 'predicting the loss on CPUs without VNNI');
-  const facts = await emulateSaturation(model, probeBatches(context, affordable), affordable, context.open);
+  const facts = await emulateSaturation(
+    model,
+    probeBatches(context, affordable, calibration.observations),
+    affordable,
+    context.open,
+  );
   return (
     facts ?? { safe: true, reason: 'No weights of the model are large enough for a pair of products to saturate.' }
   );

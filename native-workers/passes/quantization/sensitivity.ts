@@ -46,7 +46,7 @@ export async function measureSensitivity(
     const runs = 2 * placement.compute.length + 2;
     const affordable = Math.max(1, probeSamples(placement, calibration.observations, runs, samples));
     const probes: { feeds: Feeds; reference: Feeds }[] = [];
-    for await (const feeds of probeBatches(context, affordable)) {
+    for await (const feeds of probeBatches(context, affordable, calibration.observations)) {
       probes.push({ feeds, reference: await session.run(feeds, nothing) });
     }
     const changeOf = async (setting: FakeQuantizationSetting): Promise<number> => {

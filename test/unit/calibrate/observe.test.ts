@@ -105,7 +105,8 @@ describe('observe', () => {
         },
       }),
     );
-    expect(asked).toEqual([2, 2]);
+    // The first batch tells the sizes: two values of two floats a row, 16 bytes.
+    expect(asked).toEqual([2, 2, 2]);
     expect(found.get(total)?.histogram?.total).toBe(8);
   });
 

@@ -31,6 +31,22 @@ describe('WatchedCalibration', () => {
     expect(data.facts()).toEqual({ samples: 3, random: false });
   });
 
+  it('looks at each sample once, in walks of other batches that end early', async () => {
+    const rows = [Number.NaN, 7, 7, Number.NaN, 8];
+    const data = watch([], {
+      async *batches(size = 1) {
+        for (let at = 0; at < rows.length; at += size) {
+          const values = rows.slice(at, at + size);
+          yield { x: float32([values.length, 1], values) };
+        }
+      },
+    });
+    for await (const _feeds of data.batches(2)) break;
+    expect(data.facts()).toMatchObject({ samples: 2, notFinite: 1 });
+    for await (const _feeds of data.batches(3));
+    expect(data.facts()).toEqual({ samples: 5, random: false, notFinite: 2 });
+  });
+
   it('finds inputs that hold one number in all samples, and not those that differ in the last', async () => {
     const data = watch([
       { same: float32([1, 2], [7, 7]), other: float32([1, 2], [7, 7]) },
