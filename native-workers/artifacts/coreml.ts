@@ -66,6 +66,11 @@ export const coreml: ArtifactTarget<CoremlOptions> = {
       tolerance: toleranceOf(options),
     };
   },
+
+  referenceOptions() {
+    // The program keeps each rounding where the model has it; fused kernels of this machine round elsewhere.
+    return { optimization: 'disabled' };
+  },
 };
 
 function signatureValue({ source, feature }: NamedFeature): SignatureValue {

@@ -20,11 +20,12 @@ import { inferTypes } from '../onnx/infer-types.ts';
 import { readOnnxBytes } from '../onnx/read.ts';
 import { onnxBytes } from '../onnx/write.ts';
 import { ComputedData } from './constants.ts';
+import { learnShape, merged, reshapeOperand, smallIntegers } from './known-shapes.ts';
 
 /** Larger results of constant operators are left to be computed on the device. */
 const LARGEST_FOLDED = 16 << 20;
-/** Each round of folding may make more shapes known. */
-const ROUNDS = 4;
+/** Each round of folding may make more shapes known to the engine. */
+const ROUNDS = 8;
 
 /** The size of a dimension that the model leaves open, or null when it stays open. */
 export type ChooseDim = (dim: Dim, input: string, axis: number) => number | null;
@@ -37,12 +38,23 @@ export async function prepare(model: Model, engine: Engine, scratch: string, cho
   for (let round = 0; round < ROUNDS; round++) {
     const before = graph.nodes.size;
     await attach(plain, engine, scratch);
-    foldSimple(graph);
+    const isChanged = foldSimple(graph);
     await foldByEngine(plain, engine);
-    if (graph.nodes.size === before) break;
+    removeUnread(graph);
+    if (graph.nodes.size === before && !isChanged) break;
   }
   await attach(plain, engine, scratch);
   return plain;
+}
+
+/** Nodes that computed only what is constant by now. */
+function removeUnread(graph: Graph): void {
+  for (const node of topologicalOrder(graph).reverse()) {
+    const isRead = node.outputs.some(
+      (output) => output !== null && (output.consumers.size > 0 || graph.outputs.includes(output)),
+    );
+    if (!isRead) graph.removeNode(node);
+  }
 }
 
 async function inlined(model: Model, engine: Engine, scratch: string): Promise<Model> {
@@ -81,19 +93,30 @@ async function attach(model: Model, engine: Engine, scratch: string): Promise<vo
   const { types } = await inferTypes(model, engine, scratch);
   for (const value of model.graph.values()) {
     const type = types.get(value.name);
-    if (type !== undefined && !value.isConstant && !model.graph.inputs.includes(value)) value.type = type;
+    if (type !== undefined && !value.isConstant && !model.graph.inputs.includes(value))
+      value.type = merged(type, value.type);
   }
 }
 
-/** Folds what needs no computing: constants, shapes that are known, filled and empty tensors, copies. */
-function foldSimple(graph: Graph): void {
+/** Folds what needs no computing: constants, shapes that are known, filled and empty tensors, copies. True when something was. */
+function foldSimple(graph: Graph): boolean {
+  let isChanged = false;
   for (const node of topologicalOrder(graph)) {
     const output = node.outputs[0];
     if (!output || node.domain !== '') continue;
     if (node.is('CastLike')) castInstead(node, output.type);
-    const tensor = emptyConstant(node) ?? simpleConstant(node);
-    if (tensor !== null) replaceByConstant(graph, node, output, tensor);
+    const operand = node.is('Reshape') ? reshapeOperand(node) : null;
+    if (operand !== null) {
+      node.setInput(1, graph.addInitializer(graph.uniqueName(`${output.name}_shape`), operand));
+      isChanged = true;
+    }
+    learnShape(node);
+    const tensor = emptyConstant(node) ?? simpleConstant(node) ?? smallIntegers(node);
+    if (tensor === null) continue;
+    replaceByConstant(graph, node, output, tensor);
+    isChanged = true;
   }
+  return isChanged;
 }
 
 /** Only the type of CastLike's second operand counts, so that a constant may be cast like what is computed. */

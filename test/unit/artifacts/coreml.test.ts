@@ -1,108 +1,24 @@
-/** Core ML packages of real models: written, read back in a process of their own, and run. */
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+/** What can be chosen of a Core ML package, on models made here. Real models: test/models/coreml.test.ts. */
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { coreml } from '../../../native-workers/artifacts/coreml.ts';
-import { COREML_DEFAULTS, type CoremlOptions } from '../../../native-workers/artifacts/coreml-options.ts';
-import type { Coverage, TargetContext, WrittenArtifact } from '../../../native-workers/artifacts/target.ts';
-import { seededInputs } from '../../../native-workers/datasets/seeded-inputs.ts';
-import { signatureOf } from '../../../native-workers/datasets/signature.ts';
+import { describe, expect, it } from 'vitest';
+import type { CoremlOptions } from '../../../native-workers/artifacts/coreml-options.ts';
+import type { Coverage } from '../../../native-workers/artifacts/target.ts';
 import { readPackage } from '../../../native-workers/formats/coreml/read-package.ts';
 import { onnxBytes } from '../../../native-workers/formats/onnx/write.ts';
-import { openModel } from '../../../native-workers/formats/registry.ts';
 import { intAttribute, intsAttribute } from '../../../native-workers/graph/attribute.ts';
 import { Model } from '../../../native-workers/graph/model.ts';
 import { scalarTensor, tensorFromNumbers } from '../../../native-workers/graph/tensor-values.ts';
-import type { Engine, Feeds } from '../../../native-workers/lib/engine.ts';
 import { openRuntime } from '../../../native-workers/runtimes/coreml-artifact.ts';
 import { openEngine } from '../../../native-workers/runtimes/onnxruntime.ts';
-import { verifyArtifact } from '../../../native-workers/verify/verify-artifact.ts';
+import { coverageOf, type WrittenPackage, writeCoreml } from '../../helpers/coreml.ts';
 import { ModelBuilder } from '../../helpers/models.ts';
-import { hasShared, SHARED } from '../../helpers/shared.ts';
-import { temporaryFolder } from '../../helpers/temp.ts';
 
-let engine: Engine;
-beforeAll(async () => {
-  engine = await openEngine();
-});
-
-function contextFor(source: string, scratch: string): TargetContext {
-  const prepared = (): Promise<never> => Promise.reject(new Error('Core ML prepares the model itself'));
-  return { engine, source, scratch, prepared, progress: async () => undefined };
-}
-
-async function coverage(model: Model, options: CoremlOptions): Promise<Coverage> {
-  return coreml.coverage(model, options, contextFor('tiny.onnx', temporaryFolder()));
-}
-
-async function write(
-  model: Model,
-  options: Partial<CoremlOptions>,
-  source = 'tiny.onnx',
-): Promise<{ folder: string; written: WrittenArtifact }> {
-  const folder = temporaryFolder();
-  const scratch = join(folder, 'scratch');
-  mkdirSync(scratch);
-  const context = contextFor(source, scratch);
-  return { folder, written: await coreml.write(model, folder, { ...COREML_DEFAULTS, ...options }, context) };
-}
-
-/** Runs package and source on the same inputs, the package in a process of its own. */
-async function verify(path: string, options: Partial<CoremlOptions>) {
-  const model = await openModel(path);
-  const { folder, written } = await write(model, options, path);
-  const inputs: Feeds[] = [];
-  for await (const batch of seededInputs(signatureOf(model), 2, 1).batches(1)) inputs.push(batch.feeds);
-  const reference = await engine.open(path, { threads: 1 });
-  const verified = await verifyArtifact({
-    target: { ...coreml, tolerance: written.tolerance ?? coreml.tolerance },
-    path: join(folder, written.path),
-    signature: written.signature,
-    reference,
-    inputs,
-    progress: async () => undefined,
-  });
-  await reference.release();
-  return { verified, folder, written };
-}
-
-const MODELS = [
-  'models/glyphs-mobilenetv2/model.onnx',
-  'models/glyphs-resnet/model.onnx',
-  'models/langid-bert/model.onnx',
-  'models/tiny-llama/model.onnx',
-  'real/mnist.onnx',
-  'real/Ultraface_version-RFB-320.onnx',
-  'real/pytorch_super_resolution.onnx',
-];
-
-describe.skipIf(!hasShared)('packages of real models', () => {
-  it.each(MODELS)('%s computes in float32 what the source does', { timeout: 180_000 }, async (path) => {
-    const { verified } = await verify(join(SHARED, path), { precision: 'float32' });
-    expect(verified).toMatchObject({ status: 'passed', errors: [] });
-    expect(verified.runtime).toMatch(/^MIL read back, on ONNX Runtime/);
-  });
-
-  it.each(MODELS)('%s in float16 is within its rounding', { timeout: 180_000 }, async (path) => {
-    const { verified } = await verify(join(SHARED, path), { precision: 'float16' });
-    expect(verified).toMatchObject({ status: 'passed' });
-  });
-
-  it.each([
-    ['int8', 'iOS16'],
-    ['int8', 'iOS18'],
-    ['palette6', 'iOS16'],
-    ['palette4', 'iOS18'],
-    ['int4', 'iOS18'],
-  ] as const)('weights as %s for %s are smaller and near', { timeout: 180_000 }, async (weights, target) => {
-    const { verified, folder, written } = await verify(join(SHARED, MODELS[1] as string), { weights, target });
-    expect(verified.status).toBe('passed');
-    const size = (files: WrittenArtifact, root: string): number =>
-      files.files.reduce((sum, file) => sum + statSync(join(root, file)).size, 0);
-    const plain = await write(await openModel(join(SHARED, MODELS[1] as string)), { target });
-    expect(size(written, folder)).toBeLessThan(0.62 * size(plain.written, plain.folder));
-  });
-});
+const engine = await openEngine();
+const coverage = (model: Model, options: Partial<CoremlOptions>): Promise<Coverage> =>
+  coverageOf(engine, model, options);
+const write = (model: Model, options: Partial<CoremlOptions>): Promise<WrittenPackage> =>
+  writeCoreml(engine, model, options);
 
 describe('options of a package', () => {
   function classifier(): Model {
@@ -161,7 +77,7 @@ describe('options of a package', () => {
 
   it('say what needs a newer system', async () => {
     await expect(write(quantized(), { target: 'iOS16' })).rejects.toMatchObject({ code: 'operator-unsupported' });
-    const { unsupported } = await coverage(quantized(), { ...COREML_DEFAULTS, target: 'iOS16' });
+    const { unsupported } = await coverage(quantized(), { target: 'iOS16' });
     expect(unsupported[0]).toMatchObject({
       type: 'QuantizeLinear',
       reason: 'iOS 17 brought quantized activations, and the target is iOS 16: choose iOS 17',
@@ -215,7 +131,7 @@ describe('options of a package', () => {
     const x = build.input('x', [2, 2]);
     build.graph.outputs.push(build.op('Det', [x], 'y'));
     const model = new Model(build.graph, 17, 8);
-    expect((await coverage(model, COREML_DEFAULTS)).unsupported).toEqual([
+    expect((await coverage(model, {})).unsupported).toEqual([
       { node: 'y_node', type: 'Det', reason: 'MIL has no determinants: compute it in the app' },
     ]);
     await expect(write(model, {})).rejects.toMatchObject({ code: 'operator-unsupported' });

@@ -19,15 +19,20 @@ export interface Blocks {
   readonly data: MilConstant;
   /** Of the same rank; an element of it stands for a block of data along each dimension. */
   readonly scale: MilConstant;
+  /** Elements of a block along each dimension; a last block may be shorter. */
+  readonly sizes: readonly number[];
   /** Of the shape of the scale; null is zero. */
   readonly offset: MilConstant | null;
 }
 
 /** scale * (data - offset) as a float constant, small where the target has a form for it. */
 export function blockwise(lowering: Lowering, name: string, blocks: Blocks): MilValue {
-  const { data, scale, offset } = blocks;
+  const { data, scale, offset, sizes } = blocks;
   const shape = data.type.shape as number[];
-  const isWhole = shape.every((dim, axis) => dim % (scale.type.shape[axis] ?? 1) === 0);
+  const isWhole = shape.every((dim, axis) => {
+    const count = scale.type.shape[axis] ?? 1;
+    return count === 1 || count * (sizes[axis] ?? 1) === dim;
+  });
   if (lowering.target >= 18 && isWhole) {
     return lowering.op('constexpr_blockwise_shift_scale', { data, scale, offset }, { dtype: 'fp32', shape });
   }
@@ -38,13 +43,11 @@ export function blockwise(lowering: Lowering, name: string, blocks: Blocks): Mil
   return lowering.constant(constantOf({ dtype: 'fp32', shape }, computed), name);
 }
 
-function expanded({ data, scale, offset }: Blocks, shape: readonly number[]): Float32Array {
+function expanded({ data, scale, offset, sizes }: Blocks, shape: readonly number[]): Float32Array {
   const codes = codesOf(data);
   const scales = numbersOf(scale);
   const offsets = offset === null ? null : codesOf(offset);
   const counts = shape.map((_, axis) => scale.type.shape[axis] ?? 1);
-  // A last block that is not full is shorter.
-  const sizes = shape.map((dim, axis) => Math.ceil(dim / (counts[axis] ?? 1)));
   return Float32Array.from(codes, (code, index) => {
     let rest = index;
     let at = 0;
@@ -80,10 +83,12 @@ export function blockedConstant(lowering: Lowering, node: Node, tensor: Tensor):
   const scales = lowering.tensor(node, 1);
   const zeros = lowering.tensor(node, 2);
   if (scales === null || (node.inputs[2] && zeros === null)) throw new Refusal('scales of a weight that are computed');
+  const axis = lowering.axis(node.int('axis', 1), tensor.shape.length);
   const isZero = zeros === null || toNumbers(zeros).every((value) => value === 0);
   return blockwise(lowering, lowering.output(node).name, {
     data: constantOf({ dtype, shape: tensor.shape }, tensor.data),
     scale: numbersConstant('fp32', toNumbers(scales), scales.shape),
+    sizes: tensor.shape.map((_, index) => (index === axis ? node.int('block_size', 1) : 1)),
     offset: isZero ? null : constantOf({ dtype, shape: scales.shape }, zeros.data),
   });
 }
@@ -115,6 +120,7 @@ function matmulNBits(node: Node, lowering: Lowering): void {
   const weight = blockwise(lowering, name, {
     data: constantOf({ dtype, shape: [rows, columns] }, data),
     scale: numbersConstant('fp32', toNumbers(scales), [rows, perRow]),
+    sizes: [1, size],
     offset,
   });
   const bias = node.inputs[5] ? lowering.fixedValue(node.inputs[5], 'the bias') : null;

@@ -135,7 +135,7 @@ function identity(node: Node, lowering: Lowering): void {
   // No operation: the same value under another name. A Dropout's mask is not made.
   if (node.opType === 'Dropout' && isRead(node.outputs[1]))
     throw new Refusal('the mask of Dropout is only for training');
-  lowering.set(lowering.output(node), lowering.get(node, 0));
+  lowering.set(lowering.output(node), lowering.codes(node, 0));
 }
 
 function where(node: Node, lowering: Lowering): void {

@@ -20,7 +20,7 @@ import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
 const arg =
   (type: string): Lower =>
   (node, lowering) => {
-    const x = lowering.number(node, 0);
+    const x = lowering.get(node, 0);
     const axis = lowering.axis(node.int('axis', 0), x.type.shape.length);
     const last = node.int('select_last_index', 0) !== 0;
     const keep = node.int('keepdims', 1) !== 0;
@@ -48,7 +48,7 @@ const arg =
 /** Constant indices are counted from the front, since negative ones are not taken on every device. */
 function indices(node: Node, lowering: Lowering, index: number, dim: MilDim): MilValue {
   const numbers = lowering.numbers(node, index);
-  if (numbers === null || !numbers.some((at) => at < 0)) return lowering.number(node, index);
+  if (numbers === null || !numbers.some((at) => at < 0)) return lowering.get(node, index);
   if (dim === null) throw new Refusal('indices from the end of a size that is not known');
   const shape = lowering.shape(lowering.input(node, index)) as number[];
   const positive = numbers.map((at) => (at < 0 ? at + dim : at));
@@ -58,7 +58,7 @@ function indices(node: Node, lowering: Lowering, index: number, dim: MilDim): Mi
 /** As `indices`, where the last dimension counts the dimensions of the data from `batch` on. */
 function tuples(node: Node, lowering: Lowering, dims: readonly MilDim[], batch: number): MilValue {
   const numbers = lowering.numbers(node, 1);
-  if (numbers === null || !numbers.some((at) => at < 0)) return lowering.number(node, 1);
+  if (numbers === null || !numbers.some((at) => at < 0)) return lowering.get(node, 1);
   const shape = lowering.shape(lowering.input(node, 1)) as number[];
   const width = shape.at(-1) ?? 1;
   const positive = numbers.map((at, place) => {
@@ -135,7 +135,7 @@ function gatherNd(node: Node, lowering: Lowering): void {
 const MODES: Readonly<Record<string, string>> = { none: 'update', add: 'add', mul: 'mul', max: 'max', min: 'min' };
 
 function scatter(node: Node, lowering: Lowering): void {
-  const data = lowering.number(node, 0);
+  const data = lowering.get(node, 0);
   if (data.type.dtype === 'bool') throw new Refusal('Core ML scatters numbers only');
   const mode = MODES[node.string('reduction', 'none')];
   if (mode === undefined) throw new Refusal('Core ML has no such reduction');
@@ -146,7 +146,7 @@ function scatter(node: Node, lowering: Lowering): void {
     indices: nd
       ? tuples(node, lowering, data.type.shape, 0)
       : indices(node, lowering, 1, data.type.shape[axis] ?? null),
-    updates: lowering.number(node, 2),
+    updates: lowering.get(node, 2),
     axis: nd ? null : lowering.int(axis, 'axis'),
     mode: lowering.text(mode),
     validate_indices: lowering.target >= 17 ? lowering.bool(false, 'validate') : null,
@@ -154,7 +154,7 @@ function scatter(node: Node, lowering: Lowering): void {
 }
 
 function topK(node: Node, lowering: Lowering): void {
-  const x = lowering.number(node, 0);
+  const x = lowering.get(node, 0);
   const k = lowering.opset < 10 ? node.int('k', 1) : (lowering.fixed(node, 1, 'the number of elements')[0] ?? 1);
   const axis = lowering.axis(node.int('axis', -1), x.type.shape.length);
   const shape = x.type.shape.map((dim, index) => (index === axis ? k : dim));
@@ -178,7 +178,7 @@ function topK(node: Node, lowering: Lowering): void {
 }
 
 function cumSum(node: Node, lowering: Lowering): void {
-  const x = lowering.number(node, 0);
+  const x = lowering.get(node, 0);
   const axis = lowering.fixed(node, 1, 'the axis')[0] ?? 0;
   lowering.out(node, 'cumsum', {
     x,
@@ -215,12 +215,12 @@ export function oneHot(
 
 function oneHotNode(node: Node, lowering: Lowering): void {
   const depth = lowering.fixed(node, 1, 'the number of places')[0] ?? 1;
-  const places = lowering.cast(lowering.number(node, 0), 'int32');
+  const places = lowering.cast(lowering.get(node, 0), 'int32');
   const axis = lowering.axis(node.int('axis', -1), places.type.shape.length + 1);
   // Negative indices count from the end.
   const negative = lowering.cast(compare(lowering, 'less', places, lowering.int(0)), 'int32');
   const positive = lowering.binary('add', places, times(lowering, negative, depth));
-  const values = lowering.number(node, 2);
+  const values = lowering.get(node, 2);
   const numbers = values.type.dtype === 'bool' ? lowering.cast(values, 'int32') : values;
   const dtype = numbers.type.dtype === 'int32' ? 'int32' : 'fp32';
   const hot = oneHot(lowering, positive, depth, axis, dtype);
@@ -245,7 +245,7 @@ function hardmax(node: Node, lowering: Lowering): void {
 }
 
 function nonZero(node: Node, lowering: Lowering): void {
-  const x = lowering.number(node, 0);
+  const x = lowering.get(node, 0);
   const rank = x.type.shape.length;
   if (rank === 0) throw new Refusal('a scalar has no places');
   const found = lowering.op('non_zero', { x }, { dtype: 'int32', shape: [null, rank] });
@@ -334,7 +334,7 @@ function tensorScatter(node: Node, lowering: Lowering): void {
 /** The features of a table that are asked for. Source: ONNX-ML, ArrayFeatureExtractor. */
 function featureExtractor(node: Node, lowering: Lowering): void {
   const x = lowering.get(node, 0);
-  const places = lowering.reshape(lowering.number(node, 1), [-1]);
+  const places = lowering.reshape(lowering.get(node, 1), [-1]);
   lowering.result(node, gather(lowering, x, places, x.type.shape.length - 1));
 }
 

@@ -31,9 +31,9 @@ function centred(node: Node, lowering: Lowering, index: number, zeroPoint: numbe
     const scale = numbersConstant('fp32', [1], []);
     return affine(lowering, lowering.input(node, index).name, data, scale, numbersConstant(dtype, zeros, []), axis);
   }
-  const x = lowering.cast(lowering.number(node, index), 'fp32');
+  const x = lowering.cast(lowering.get(node, index), 'fp32');
   if (!node.inputs[zeroPoint] || zeros?.every((zero) => zero === 0)) return x;
-  const points = lowering.cast(lowering.number(node, zeroPoint), 'fp32');
+  const points = lowering.cast(lowering.get(node, zeroPoint), 'fp32');
   return lowering.binary('sub', x, along(lowering, points, axis, x.type.shape.length));
 }
 
@@ -96,7 +96,7 @@ function requantized(node: Node, lowering: Lowering, sums: MilValue, first: numb
   const rank = sums.type.shape.length;
   const scale = lowering.binary('mul', xScale, along(lowering, wScale, axis, rank));
   const real = lowering.binary('mul', sums, lowering.binary('real_div', scale, yScale));
-  const point = lowering.cast(lowering.number(node, first + 4), 'fp32');
+  const point = lowering.cast(lowering.get(node, first + 4), 'fp32');
   return clipped(lowering, lowering.binary('add', lowering.unary('round', real), point), range);
 }
 
@@ -115,7 +115,7 @@ function qLinearConv(node: Node, lowering: Lowering): void {
   const output = { dtype: 'fp32', shape: lowering.shape(lowering.output(node)) } as const;
   let sums = convolved(node, lowering, x, w, output);
   if (node.inputs[8]) {
-    const bias = lowering.cast(lowering.number(node, 8), 'fp32');
+    const bias = lowering.cast(lowering.get(node, 8), 'fp32');
     sums = lowering.binary('add', sums, along(lowering, bias, 1, output.shape.length));
   }
   lowering.result(node, requantized(node, lowering, sums, 3, 1));

@@ -56,7 +56,7 @@ function cast(node: Node, lowering: Lowering): void {
   const { dtype } = lowering.milType(lowering.output(node));
   if (dtype !== 'fp32' && dtype !== 'int32' && dtype !== 'bool') throw new Refusal(`Core ML does not compute in ${to}`);
   // Codes that `quantize` made are int8 in MIL too: castValue makes int32 of them first.
-  lowering.result(node, castValue(lowering, lowering.number(node, 0), from, to, dtype));
+  lowering.result(node, castValue(lowering, lowering.get(node, 0), from, to, dtype));
 }
 
 function rangeOf(lowering: Lowering, node: Node): Range {

@@ -60,6 +60,7 @@ export class Lowering {
   readonly #typeOf: (value: Value) => SourceType | null;
   readonly #values = new Map<Value, MilValue>();
   readonly #taken = new Set<MilValue>();
+  readonly #numbers = new Map<MilValue, MilValue>();
   #hint = '';
   #label = '';
   #precise = false;
@@ -157,15 +158,20 @@ export class Lowering {
     return axis < 0 ? axis + rank : axis;
   }
 
-  /** The MIL value of an input. */
+  /** The MIL value of an input; codes of int8 and uint8 as int32, on which all operators compute. */
   get(node: Node, index: number): MilValue {
-    return this.value(this.input(node, index));
+    const value = this.codes(node, index);
+    if (value.type.dtype !== 'int8' && value.type.dtype !== 'uint8') return value;
+    const known = this.#numbers.get(value);
+    if (known !== undefined) return known;
+    const numbers = this.cast(value, 'int32');
+    this.#numbers.set(value, numbers);
+    return numbers;
   }
 
-  /** As `get`, with codes of int8 and uint8 as int32, on which all operators compute. */
-  number(node: Node, index: number): MilValue {
-    const value = this.get(node, index);
-    return value.type.dtype === 'int8' || value.type.dtype === 'uint8' ? this.cast(value, 'int32') : value;
+  /** As `get`, with codes as they are: for operators that only move elements, and for `dequantize`. */
+  codes(node: Node, index: number): MilValue {
+    return this.value(this.input(node, index));
   }
 
   value(value: Value): MilValue {
@@ -272,10 +278,13 @@ export class Lowering {
     return made;
   }
 
-  /** The operation that makes an output of the node, named after it. `dtype` when it is not what the source says. */
+  /** The operation that makes an output of the node, named after it. Codes that are moved stay codes. */
   out(node: Node, type: string, inputs: Inputs, index = 0): MilValue {
     const value = this.output(node, index);
-    const made = new MilValue(this.names.unique(value.name), this.milType(value));
+    const declared = this.milType(value);
+    const { x } = inputs;
+    const moved = x instanceof MilValue && (x.type.dtype === 'int8' || x.type.dtype === 'uint8') ? x.type.dtype : null;
+    const made = new MilValue(this.names.unique(value.name), moved === null ? declared : { ...declared, dtype: moved });
     this.operation(type, inputs, [made]);
     this.set(value, made);
     return made;

@@ -9,7 +9,7 @@ import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
 const MODES: Readonly<Record<string, string>> = { constant: 'constant', reflect: 'reflect', edge: 'replicate' };
 
 function pad(node: Node, lowering: Lowering): void {
-  let x = lowering.number(node, 0);
+  let x = lowering.get(node, 0);
   const rank = x.type.shape.length;
   const given = node.ints('pads') ?? node.ints('paddings') ?? lowering.fixed(node, 1, 'the padding');
   const axes = node.inputs[3] ? lowering.fixed(node, 3, 'the axes').map((axis) => lowering.axis(axis, rank)) : null;
@@ -38,7 +38,7 @@ function padded(node: Node, lowering: Lowering, x: MilValue, pairs: readonly num
   if (mode === 'constant') {
     const value = node.inputs[2] ? lowering.numbers(node, 2)?.[0] : node.float('value', 0);
     if (value !== undefined && isFloat) return padConstant(lowering, x, pairs, value);
-    const scalar = value === undefined ? lowering.number(node, 2) : lowering.scalarLike(x, value);
+    const scalar = value === undefined ? lowering.get(node, 2) : lowering.scalarLike(x, value);
     return joined(lowering, x, pairs, scalar);
   }
   const name = MODES[mode];
@@ -116,7 +116,7 @@ function joined(lowering: Lowering, x: MilValue, pairs: readonly number[], value
 
 /** Each dimension cut or padded with zeros about its middle. Source: onnx Operators.md, CenterCropPad. */
 function centerCropPad(node: Node, lowering: Lowering): void {
-  let x = lowering.number(node, 0);
+  let x = lowering.get(node, 0);
   const rank = x.type.shape.length;
   const shape = lowering.fixed(node, 1, 'the shape of the result');
   const axes = node.ints('axes')?.map((axis) => lowering.axis(axis, rank)) ?? x.type.shape.map((_, axis) => axis);

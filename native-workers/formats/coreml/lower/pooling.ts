@@ -47,7 +47,7 @@ const isPlain = ({ dilations }: Window): boolean => dilations.every((step) => st
 
 function maxPool(node: Node, lowering: Lowering): void {
   if (node.outputs[1]) throw new Refusal('Core ML does not give the places of the largest elements');
-  const given = lowering.number(node, 0);
+  const given = lowering.get(node, 0);
   const { dtype } = lowering.type(lowering.input(node, 0));
   if (dtype === 'int32' || dtype === 'int64') throw new Refusal('Core ML pools floats, which do not hold all integers');
   const x = lowering.cast(given, 'fp32');

@@ -87,7 +87,7 @@ function parameters(
 
 /** Scale or zero point as it is broadcast to the tensor: by tensor, along the axis, or repeated over each block. */
 function spread(node: Node, lowering: Lowering, index: number, x: MilValue): MilValue {
-  const value = lowering.cast(lowering.number(node, index), 'fp32');
+  const value = lowering.cast(lowering.get(node, index), 'fp32');
   const rank = x.type.shape.length;
   const axis = lowering.axis(node.int('axis', 1), Math.max(rank, 1));
   const size = node.int('block_size', 0);
@@ -112,7 +112,7 @@ function quantizedByArithmetic(node: Node, lowering: Lowering, dtype: DType): Mi
   const range = RANGES[dtype];
   if (range === undefined) throw new Refusal(`Core ML has no integers of the type ${dtype}`);
   lowering.precise();
-  const x = lowering.cast(lowering.number(node, 0), 'fp32');
+  const x = lowering.cast(lowering.get(node, 0), 'fp32');
   const steps = lowering.unary('round', lowering.binary('real_div', x, spread(node, lowering, 1, x)));
   const moved = node.inputs[2] ? lowering.binary('add', steps, spread(node, lowering, 2, x)) : steps;
   return clipped(lowering, moved, range);
@@ -131,7 +131,7 @@ export function clipped(lowering: Lowering, x: MilValue, [low, high]: readonly [
 /** (x - zero point) * scale of integers of any type. */
 function dequantizedByArithmetic(node: Node, lowering: Lowering): MilValue {
   lowering.precise();
-  const x = lowering.cast(lowering.number(node, 0), 'fp32');
+  const x = lowering.cast(lowering.get(node, 0), 'fp32');
   const moved = node.inputs[2] ? lowering.binary('sub', x, spread(node, lowering, 2, x)) : x;
   return lowering.binary('mul', moved, spread(node, lowering, 1, x));
 }

@@ -26,7 +26,7 @@ const OF_ONE: Readonly<Record<string, string>> = {
 const reduction =
   (type: string): Lower =>
   (node, lowering) => {
-    const given = lowering.number(node, 0);
+    const given = lowering.get(node, 0);
     // The largest and least of flags are those of 0 and 1.
     const x = given.type.dtype === 'bool' ? lowering.cast(given, 'int32') : given;
     const rank = x.type.shape.length;

@@ -11,7 +11,7 @@ import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
 const LARGEST_MATRIX = 1 << 24;
 
 function resize(node: Node, lowering: Lowering): void {
-  const x = lowering.number(node, 0);
+  const x = lowering.get(node, 0);
   const output = lowering.shape(lowering.output(node));
   const by = interpolationOf(node, lowering);
   const axes = axesOf(node, lowering, x.type.shape, output);

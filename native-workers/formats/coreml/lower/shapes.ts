@@ -25,12 +25,12 @@ function shapeOperand(node: Node, lowering: Lowering, index: number): MilValue {
 }
 
 function reshape(node: Node, lowering: Lowering): void {
-  const x = lowering.get(node, 0);
+  const x = lowering.codes(node, 0);
   lowering.out(node, 'reshape', { x, shape: shapeOperand(node, lowering, 1) });
 }
 
 function flatten(node: Node, lowering: Lowering): void {
-  const x = lowering.get(node, 0);
+  const x = lowering.codes(node, 0);
   lowering.out(node, 'reshape', { x, shape: shapeOperand(node, lowering, -1) });
 }
 
@@ -40,7 +40,7 @@ function axesOf(node: Node, lowering: Lowering, rank: number): number[] | null {
 }
 
 function squeeze(node: Node, lowering: Lowering): void {
-  const x = lowering.get(node, 0);
+  const x = lowering.codes(node, 0);
   const { shape } = x.type;
   const axes = axesOf(node, lowering, shape.length) ?? shape.flatMap((dim, axis) => (dim === 1 ? [axis] : []));
   if (axes.length === 0) lowering.set(lowering.output(node), x);
@@ -49,11 +49,11 @@ function squeeze(node: Node, lowering: Lowering): void {
 
 function unsqueeze(node: Node, lowering: Lowering): void {
   const axes = axesOf(node, lowering, lowering.rank(lowering.output(node))) ?? [];
-  lowering.out(node, 'expand_dims', { x: lowering.get(node, 0), axes: lowering.ints(axes, 'axes') });
+  lowering.out(node, 'expand_dims', { x: lowering.codes(node, 0), axes: lowering.ints(axes, 'axes') });
 }
 
 function transpose(node: Node, lowering: Lowering): void {
-  const x = lowering.get(node, 0);
+  const x = lowering.codes(node, 0);
   const perm = node.ints('perm') ?? x.type.shape.map((_, axis) => axis).reverse();
   if (perm.length < 2) lowering.set(lowering.output(node), x);
   else lowering.out(node, 'transpose', { x, perm: lowering.ints(perm, 'perm') });
@@ -62,7 +62,7 @@ function transpose(node: Node, lowering: Lowering): void {
 function concatNode(node: Node, lowering: Lowering): void {
   // What is empty adds nothing.
   const full = node.inputs.flatMap((value, index) =>
-    value === null || lowering.isEmpty(value) ? [] : [lowering.number(node, index)],
+    value === null || lowering.isEmpty(value) ? [] : [lowering.get(node, index)],
   );
   const rank = lowering.rank(lowering.output(node));
   lowering.result(node, concat(lowering, full, lowering.axis(node.int('axis', 0), rank)));
@@ -98,7 +98,7 @@ function sizeOf(lowering: Lowering, x: MilValue, axis: number): MilValue {
 }
 
 function slice(node: Node, lowering: Lowering): void {
-  const x = lowering.get(node, 0);
+  const x = lowering.codes(node, 0);
   const { shape } = x.type;
   const rank = shape.length;
   const legacy = lowering.opset < 10;
