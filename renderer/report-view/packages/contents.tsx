@@ -4,6 +4,9 @@ import { visible } from '../../../native-workers/report/text.ts';
 import { DataTable, Details, Name } from '../parts.tsx';
 import { type Artifact, nameOf } from './artifact.ts';
 
+/** Named in the table; the others are folded. */
+const FIRST_NODES = 2;
+
 /** Which operators, how many of each, why; then every node. */
 export function Unsupported({ artifact }: { readonly artifact: Artifact }) {
   const { unsupported } = artifact.coverage;
@@ -24,10 +27,31 @@ export function Unsupported({ artifact }: { readonly artifact: Artifact }) {
           <Name key="type" text={type} />,
           formatCount(nodes.length),
           <Name key="reason" text={reason} />,
-          <Name key="nodes" text={nodes.join(', ')} />,
+          <Nodes key="nodes" nodes={nodes} />,
         ],
       }))}
     />
+  );
+}
+
+function Nodes({ nodes }: { readonly nodes: readonly string[] }) {
+  const rest = nodes.slice(FIRST_NODES);
+  return (
+    <>
+      <Name text={nodes.slice(0, FIRST_NODES).join(', ')} />
+      {rest.length === 0 ? null : (
+        <Details summary={`and ${plural(rest.length, 'more node')}`}>
+          <ul className="report-nodes">
+            {rest.map((node, place) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: nodes of a graph may share a name, and the list does not change
+              <li key={`${place} ${node}`}>
+                <Name text={node} />
+              </li>
+            ))}
+          </ul>
+        </Details>
+      )}
+    </>
   );
 }
 

@@ -128,9 +128,7 @@ function runtimeCells({ name, runtime, status, samples, maxAbs, reference, cosin
       : `${formatSmallShare(maxAbs / reference)} of the largest output`;
   return [
     <Name key="target" text={name} />,
-    <span key="runtime" className="report-nowrap">
-      <Name text={runtime} />
-    </span>,
+    <Name key="runtime" text={runtime} />,
     <Pill key="outcome" tone={tone}>
       {word}
     </Pill>,

@@ -1,4 +1,4 @@
-import { formatBytes, formatCount } from '../../../native-workers/report/format.ts';
+import { formatBytes, formatCount, plural } from '../../../native-workers/report/format.ts';
 import { visible } from '../../../native-workers/report/text.ts';
 import { type Artifact, nameOf } from '../packages/artifact.ts';
 import { Files, Notes, Unsupported } from '../packages/contents.tsx';
@@ -41,21 +41,27 @@ function Made({ artifacts }: { readonly artifacts: readonly Artifact[] }) {
         { label: 'Nodes covered', numeric: true },
         { label: 'File' },
       ]}
-      rows={artifacts.map(({ status, error, bytes, coverage, path, ...artifact }, place) => ({
-        id: `${place} ${path}`,
-        cells: [
-          <Name
-            key="target"
-            text={artifact.model === undefined ? artifact.target : `${artifact.target}, ${artifact.model}`}
-          />,
-          <span key="status">
-            <Pill tone={MADE[status]}>{status}</Pill> {error === undefined ? null : visible(error.message)}
-          </span>,
-          status === 'made' ? formatBytes(bytes) : '',
-          `${formatCount(coverage.supported)} of ${formatCount(coverage.nodes)}`,
-          <Name key="path" text={path} />,
-        ],
-      }))}
+      rows={artifacts.map((artifact, place) => {
+        const { status, bytes, coverage, path } = artifact;
+        return {
+          id: `${place} ${path}`,
+          cells: [
+            <Name key="target" text={nameOf(artifact)} />,
+            <span key="status">
+              <Pill tone={MADE[status]}>{status}</Pill> {whyNot(artifact)}
+            </span>,
+            status === 'made' ? formatBytes(bytes) : '',
+            `${formatCount(coverage.supported)} of ${formatCount(coverage.nodes)}`,
+            <Name key="path" text={path} />,
+          ],
+        };
+      })}
     />
   );
+}
+
+/** In short; the nodes have a table of their own. */
+function whyNot({ status, error, coverage }: Artifact): string {
+  if (error !== undefined) return visible([error.message, error.hint ?? ''].join(' ').trim());
+  return status === 'unsupported' ? `${plural(coverage.unsupported.length, 'node')} that its format cannot hold` : '';
 }
