@@ -9,7 +9,7 @@ export function Name({ text }: { readonly text: string }) {
 }
 
 /** A value with its interval below it. */
-export function WithInterval({ value, interval }: { readonly value: string; readonly interval: string }) {
+export function WithInterval({ value, interval }: { readonly value: ReactNode; readonly interval: string }) {
   return (
     <>
       {value} <span className="report-interval">{interval}</span>

@@ -63,11 +63,8 @@ export function Verification({ artifacts }: { readonly artifacts: readonly Artif
           { label: 'Target' },
           { label: 'Runtime' },
           { label: 'Outcome' },
-          { label: 'Samples', numeric: true },
           { label: 'Largest difference', numeric: true },
           { label: 'Cosine', numeric: true },
-          { label: 'Same answer', numeric: true },
-          { label: 'Steps', numeric: true },
         ]}
         rows={[
           ...rows.map((row, place) => ({ id: `${place} ${row.runtime}`, cells: runtimeCells(row) })),
@@ -75,7 +72,7 @@ export function Verification({ artifacts }: { readonly artifacts: readonly Artif
             .filter(({ verified }) => verified === null)
             .map((artifact) => ({
               id: artifact.path,
-              cells: [<Name key="target" text={nameOf(artifact)} />, '', 'not run', '', '', '', '', ''],
+              cells: [<Name key="target" text={nameOf(artifact)} />, '', 'not run', '', ''],
             })),
         ]}
       />
@@ -122,30 +119,35 @@ function ErrorLines({ name, lines }: { readonly name: string; readonly lines: re
 
 function runtimeCells({ name, runtime, status, samples, maxAbs, reference, cosine, top1Agreement, steps }: RuntimeRow) {
   const { tone, word } = VERIFIED[status];
-  const share =
-    maxAbs === null || reference === null || reference === 0
-      ? ''
-      : `${formatSmallShare(maxAbs / reference)} of the largest output`;
+  const same = top1Agreement === null ? '' : `${formatShare(top1Agreement)} the same answer`;
   return [
     <Name key="target" text={name} />,
     <Name key="runtime" text={runtime} />,
-    <Pill key="outcome" tone={tone}>
-      {word}
-    </Pill>,
-    formatCount(samples),
-    maxAbs === null ? '' : <WithInterval key="difference" value={formatDifference(maxAbs)} interval={share} />,
-    cosine === null ? '' : formatPlain(cosine),
-    top1Agreement === null ? '' : formatShare(top1Agreement),
-    steps === null ? (
+    <WithInterval
+      key="outcome"
+      value={<Pill tone={tone}>{word}</Pill>}
+      interval={samples === 0 ? '' : plural(samples, 'sample').replace(' ', '\u00a0')}
+    />,
+    maxAbs === null ? (
       ''
     ) : (
       <WithInterval
-        key="steps"
-        value={`at most ${formatCount(steps.max)}`}
-        interval={`${formatShare(steps.withinOne)} within one`}
+        key="difference"
+        value={formatDifference(maxAbs)}
+        interval={steps === null ? shareOf(maxAbs, reference) : stepsOf(steps)}
       />
     ),
+    cosine === null ? '' : <WithInterval key="cosine" value={formatPlain(cosine)} interval={same} />,
   ];
+}
+
+/** Of floats, by the largest of them; of integers that says nothing. */
+function shareOf(maxAbs: number, reference: number | null): string {
+  return reference === null || reference === 0 ? '' : `${formatSmallShare(maxAbs / reference)} of the largest output`;
+}
+
+function stepsOf({ max, withinOne }: NonNullable<RuntimeRow['steps']>): string {
+  return `at most ${plural(max, 'step')}, ${formatShare(withinOne)} within one`;
 }
 
 /** The metric of the task through each artifact's own runtime. */
