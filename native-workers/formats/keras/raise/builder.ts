@@ -36,6 +36,8 @@ export class GraphBuilder {
   #layer = '';
   #calls = 0;
   #made: Node[] = [];
+  /** What was made under the very name of its layer. */
+  readonly #results: Map<string, Value> = new Map();
   /** How often a name was given to a node already: ONNX Runtime wants each once. */
   readonly #nodeNames: Map<string, number> = new Map();
 
@@ -81,12 +83,14 @@ export class GraphBuilder {
       const own = this.value(tensor, 'keras');
       return own.producer === null || graph.outputs.includes(own) ? this.op('Identity', [own]) : own;
     });
-    const first = tensor.forms.get('first');
-    if (first?.name === name) {
-      // The form with channels first has had the layer's name until here.
-      first.name = graph.uniqueName(`${name}/first`);
+    const holder = this.#results.get(name);
+    if (holder === value) value.name = name;
+    else if (holder === undefined || graph.outputs.includes(holder)) value.name = graph.uniqueName(name);
+    else {
+      // Another value of the layer, such as its form with channels first, has had its name until here.
+      holder.name = graph.uniqueName(`${name}/inner`);
       value.name = name;
-    } else if (value.name !== name) value.name = graph.uniqueName(name);
+    }
     value.type = tensorType(tensor.dtype, dimsOf(tensor.shape));
     graph.outputs.push(value);
   }
@@ -115,6 +119,7 @@ export class GraphBuilder {
     const kept = shape.length < 3 ? 'keras' : layout;
     if (value.producer !== null) {
       value.name = this.graph.uniqueName(this.#layer);
+      if (value.name === this.#layer) this.#results.set(value.name, value);
       const dims = dimsOf(shape);
       value.type = tensorType(dtype, kept === 'keras' ? dims : toFirst(shape.length).map((axis) => dims[axis] ?? null));
     }

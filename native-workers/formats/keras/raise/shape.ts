@@ -180,10 +180,6 @@ const resizingLayer: Raise = (layer, inputs, builder) => {
     if (layer.flag(name, false)) throw builder.unsupported(`resizes with ${name}.`);
   }
   const sizes = [layer.required('height'), layer.required('width')];
-  const channels = channelsOf(input.shape, layout);
-  if (channels === null) throw builder.unsupported('resizes pictures with a free number of channels.');
-  const batch = builder.op('Shape', [builder.value(input, layout)], { start: intAttribute(0), end: intAttribute(1) });
-  const target = builder.op('Concat', [batch, builder.int64s([channels, ...sizes])], { axis: intAttribute(0) });
   const attributes =
     mode === 'bilinear'
       ? resizing(mode)
@@ -192,9 +188,30 @@ const resizingLayer: Raise = (layer, inputs, builder) => {
           coordinate_transformation_mode: stringAttribute('half_pixel'),
           nearest_mode: stringAttribute('round_prefer_ceil'),
         };
-  const value = builder.op('Resize', [builder.value(input, layout), null, null, target], attributes);
+  const x = builder.value(input, layout);
+  const given = spatial(input.shape, layout);
+  const channels = channelsOf(input.shape, layout);
+  // Factors leave the batch free. The attribute axes would do so too, but ONNX Runtime 1.30 loses the sizes behind a transpose.
+  const operands = given.includes(null)
+    ? [null, null, fullSizes(x, [channels, ...sizes], builder)]
+    : [null, builder.floats([1, 1, ...sizes.map((size, axis) => factor(given[axis] ?? 1, size))])];
+  const value = builder.op('Resize', [x, ...operands], attributes);
   return builder.result(value, withSizes(input.shape, layout, sizes, channels), layout);
 };
+
+/** The sizes after the batch, which is taken from `x`. */
+function fullSizes(x: Value, sizes: readonly Size[], builder: GraphBuilder): Value {
+  if (sizes.includes(null)) throw builder.unsupported('resizes pictures with a free number of channels.');
+  const batch = builder.op('Shape', [x], { start: intAttribute(0), end: intAttribute(1) });
+  const rest = builder.int64s(sizes.map((size) => size ?? 1));
+  return builder.op('Concat', [batch, rest], { axis: intAttribute(0) });
+}
+
+/** The factor from one size to another, as a float32 with which ONNX (which rounds down) comes to that size. */
+function factor(from: number, to: number): number {
+  const nearest = Math.fround(to / from);
+  return Math.floor(Math.fround(nearest * from)) === to ? nearest : Math.fround(nearest * (1 + 2 ** -23));
+}
 
 function resizing(mode: 'nearest' | 'bilinear') {
   return mode === 'nearest'
