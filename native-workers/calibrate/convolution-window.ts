@@ -69,7 +69,8 @@ export function readWindow(
   }
 }
 
-function samePads(
+/** Top and left padding of SAME_UPPER and SAME_LOWER. */
+export function samePads(
   { kernel, strides, dilations, lower }: ConvolutionShape,
   size: readonly [number, number],
   outputs: readonly [number, number],

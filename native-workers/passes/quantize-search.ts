@@ -20,11 +20,13 @@ import { withoutUncalibrated } from './quantization/apply.ts';
 import { type Candidate, quantizedCopy } from './quantization/candidates.ts';
 import { type LayerGain, layerGains } from './quantization/gains.ts';
 import { productsToGemm } from './quantization/gemm.ts';
+import type { LayerOptions } from './quantization/layer.ts';
 import { layerGraph } from './quantization/layer-graph.ts';
 import { raiseOpset } from './quantization/opset.ts';
 import { type PlacementOptions, placeQuantization } from './quantization/placement.ts';
 import { multiplicationsOf } from './quantization/probes.ts';
 import { ACTIVATION_METHODS, type ActivationMethod, calibrateRanges } from './quantization/ranges.ts';
+import { roundWeights } from './quantization/round-weights.ts';
 import { forecastSaturation, saturationNotes } from './quantization/saturation.ts';
 import { type LayerSensitivity, measureSensitivity } from './quantization/sensitivity.ts';
 import { QUANTIZATION_TARGETS } from './quantization/targets.ts';
@@ -110,7 +112,12 @@ export const quantizeSearch = definePass(
       throw new HoneError('invalid-options', `target: ${options.target} is no target.`);
     refuseQuantized(model, null, context.earlier);
     if (target.kernels !== null) productsToGemm(model, await context.types(model));
-    const layerOptions = { weightScale: 'least-squares', pairSafe: options.pairSafe, biasCorrection: true } as const;
+    const layerOptions: LayerOptions = {
+      weightScale: 'least-squares',
+      rounding: 'output-error',
+      pairSafe: options.pairSafe,
+      biasCorrection: true,
+    };
     let placing: PlacementOptions = {
       target,
       exclude: new Set(options.exclude),
@@ -123,13 +130,15 @@ export const quantizeSearch = definePass(
     }
     const tooOld = raiseOpset(model);
     if (tooOld !== null) return { status: 'unchanged', reason: tooOld };
-    const calibration = await calibrateRanges(model, placement, target, { ...options, activationBits: 8 }, context);
-    const dropped = withoutUncalibrated(placement, calibration);
+    const ranges = await calibrateRanges(model, placement, target, { ...options, activationBits: 8 }, context);
+    const dropped = withoutUncalibrated(placement, ranges);
     if (dropped.size > 0) {
       const reason = 'its activations were never finite on the calibration data';
       placing = { ...placing, excludeNodes: new Map([...dropped].map((node) => [node, reason])) };
       placement = placeQuantization(model.graph, placing);
     }
+    const weights = await roundWeights(model, placement, ranges, target, layerOptions, context);
+    const calibration = { ...ranges, weights };
     const sensitivities = await measureSensitivity(
       model,
       placement,

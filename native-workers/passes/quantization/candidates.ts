@@ -38,6 +38,7 @@ export function quantizedCopy(
     observations: moved(calibration.observations),
     parameters: moved(calibration.parameters),
     methods: moved(calibration.methods),
+    weights: new Map([...calibration.weights].map(([node, weight]) => [nodes.get(node) ?? node, weight])),
   };
   return { model: copy, applied: applyQuantization(copy, plan, own, placement.target, options), float };
 }

@@ -3,16 +3,16 @@ import { quantizationDomain } from '../../calibrate/quantization-domain.ts';
 import type { QuantizationParameters } from '../../calibrate/quantization-parameters.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { Model } from '../../graph/model.ts';
-import { tensorFromFloat32, toFloat32 } from '../../graph/tensor-values.ts';
+import { tensorFromFloat32 } from '../../graph/tensor-values.ts';
 import type { Value } from '../../graph/value.ts';
-import { HoneError } from '../../protocol/errors.ts';
 import { type ActivationFacts, activationFacts } from './activation-facts.ts';
 import { meanOutputShift } from './bias-correction.ts';
 import { insertConstant } from './insert.ts';
+import { nearestWeight } from './layer-weight.ts';
 import type { ComputePlan } from './placement.ts';
 import type { Calibration } from './ranges.ts';
 import type { QuantizationTarget } from './targets.ts';
-import { channelView, quantizeWeight, relativeError } from './weights.ts';
+import { relativeError } from './weights.ts';
 
 /** What the report shows of one quantized layer: an element of `details.quantization`, which is an array of these. */
 export interface LayerFacts {
@@ -32,42 +32,31 @@ export interface LayerFacts {
 export interface LayerOptions {
   readonly weightScale: 'max' | 'least-squares';
   readonly pairSafe: boolean;
+  /** How weights are rounded: each to the nearest code, or by the error of the layers' sums. */
+  readonly rounding: 'nearest' | 'output-error';
   readonly biasCorrection: boolean;
 }
-
-const INT32_MAX = 2147483647;
 
 /** Replaces weight and bias of the planned node by DequantizeLinear of integer constants. */
 export function quantizeLayer(
   model: Model,
   plan: ComputePlan,
   input: QuantizationParameters,
-  calibration: Pick<Calibration, 'observations' | 'methods'>,
+  calibration: Pick<Calibration, 'observations' | 'methods' | 'weights'>,
   target: QuantizationTarget,
   options: LayerOptions,
 ): LayerFacts {
   const { graph } = model;
   const { node } = plan;
   const observation = calibration.observations.get(plan.data) ?? null;
-  const tensor = plan.weight.tensor;
-  if (tensor === null) throw new HoneError('internal', `The weight of ${node.label} is no constant.`);
-  const weight = toFloat32(tensor);
-  const bias = plan.bias?.tensor == null ? null : Float32Array.from(toFloat32(plan.bias.tensor));
-  const view = channelView(
-    tensor.shape,
-    plan.channelAxis,
-    target.perChannel && !target.perTensorOperators.includes(node.opType),
-  );
-  const quantized = quantizeWeight(weight, view, {
-    scale: options.weightScale,
-    pairSafe: options.pairSafe,
-    // A bias is an int32 at scale input x weight: where it would not fit, the weight's scale must grow.
-    minimumScale: (channel) => largestBias(bias, channel, view.channels) / (input.scale * INT32_MAX * 0.99),
-  });
+  const nearest = nearestWeight(plan, input, target, options);
+  const { source: weight, shape, view, bias } = nearest;
+  const rounded = calibration.weights.get(node) ?? null;
+  const quantized = rounded ?? nearest.quantized;
   const domain = quantizationDomain(model, 'int8');
   const content = {
     type: 'int8' as const,
-    shape: tensor.shape,
+    shape,
     codes: quantized.codes,
     scales: quantized.scales,
     axis: plan.channelAxis,
@@ -81,11 +70,11 @@ export function quantizeLayer(
 
   if (bias !== null && plan.bias !== null) {
     const means = options.biasCorrection ? observation?.channels?.mean : undefined;
-    if (means !== undefined) {
-      meanOutputShift(weight, quantized, tensor.shape, plan, means).forEach((shift, channel) => {
-        bias[channel] = (bias[channel] as number) - shift;
-      });
-    }
+    const shift =
+      rounded?.shift ?? (means === undefined ? null : meanOutputShift(weight, quantized, shape, plan, means));
+    shift?.forEach((amount, channel) => {
+      bias[channel] = (bias[channel] as number) - amount;
+    });
     const name = constantName(plan, plan.bias, 'bias');
     const after =
       target.bias === 'float'
@@ -116,12 +105,6 @@ function integerBias(
   );
   const codes = Int32Array.from(bias, (value, channel) => Math.round(value / (scales[channel] as number)));
   return { type: 'int32', shape: [bias.length], codes, scales, axis: 0 };
-}
-
-function largestBias(bias: Float32Array | null, channel: number, channels: number): number {
-  if (bias === null) return 0;
-  if (channels > 1) return Math.abs(bias[channel] ?? 0);
-  return bias.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
 }
 
 function constantName(plan: ComputePlan, value: Value, part: string): string {

@@ -19,6 +19,7 @@ import { HoneError } from '../../protocol/errors.ts';
 import type { PassContext } from '../pass.ts';
 import type { Placement } from './placement.ts';
 import { probeBatches, probeSamples } from './probes.ts';
+import type { RoundedWeight } from './round-weights.ts';
 import type { QuantizationTarget } from './targets.ts';
 
 export const ACTIVATION_METHODS = ['output-error', ...RANGE_METHODS] as const;
@@ -37,6 +38,8 @@ export interface Calibration {
   /** Which method set the range of a source. */
   readonly methods: ReadonlyMap<Value, RangeMethod>;
   readonly type: QuantizedType;
+  /** Weights that were rounded by the calibration data; the others round to nearest. */
+  readonly weights: ReadonlyMap<Node, RoundedWeight>;
 }
 
 /** Samples on which candidate ranges are compared, at most. */
@@ -89,7 +92,7 @@ export async function calibrateRanges(
       methods.set(source, method);
     }
   }
-  return { observations, parameters, methods, type };
+  return { observations, parameters, methods, type, weights: new Map() };
 }
 
 /** The channel axis and the rank of what each layer reads; values of unknown rank are left out. */

@@ -7,17 +7,16 @@ import { FakeQuantization, type FakeQuantizationSetting } from '../../calibrate/
 import { outputChange } from '../../calibrate/output-change.ts';
 import type { Model } from '../../graph/model.ts';
 import type { Node } from '../../graph/node.ts';
-import { toFloat32 } from '../../graph/tensor-values.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Feeds } from '../../lib/engine.ts';
 import { type Live, MOST_LIVE } from '../../protocol/live.ts';
 import type { PassContext } from '../pass.ts';
 import type { LayerOptions } from './layer.ts';
+import { nearestWeight } from './layer-weight.ts';
 import type { ComputePlan, Placement } from './placement.ts';
 import { probeBatches, probeSamples } from './probes.ts';
 import { type Calibration, fakeQuantizationPlan } from './ranges.ts';
 import type { QuantizationTarget } from './targets.ts';
-import { channelView, quantizeWeight } from './weights.ts';
 
 export interface LayerSensitivity {
   readonly plan: ComputePlan;
@@ -38,7 +37,7 @@ export async function measureSensitivity(
   context: PassContext,
 ): Promise<LayerSensitivity[]> {
   const changes = new Map<Node, Float32Array>();
-  for (const plan of placement.compute) changes.set(plan.node, weightChange(plan, target, options));
+  for (const plan of placement.compute) changes.set(plan.node, weightChange(plan, calibration, target, options));
   const plan = fakeQuantizationPlan(placement, changes, calibration.type);
   const session = await FakeQuantization.open(model, plan, context.open);
   try {
@@ -93,19 +92,20 @@ function settingOf(
   return { parameters: calibration.parameters, values, weights: new Set(layers.map(({ node }) => node)) };
 }
 
-function weightChange(plan: ComputePlan, target: QuantizationTarget, options: LayerOptions): Float32Array {
-  const tensor = plan.weight.tensor;
-  if (tensor === null) return new Float32Array(0);
-  const weight = toFloat32(tensor);
-  const perChannel = target.perChannel && !target.perTensorOperators.includes(plan.node.opType);
-  const view = channelView(tensor.shape, plan.channelAxis, perChannel);
-  const { codes, scales } = quantizeWeight(weight, view, { scale: options.weightScale, pairSafe: options.pairSafe });
-  const change = new Float32Array(weight.length);
+function weightChange(
+  plan: ComputePlan,
+  calibration: Calibration,
+  target: QuantizationTarget,
+  options: LayerOptions,
+): Float32Array {
+  const { source, view, quantized } = nearestWeight(plan, null, target, options);
+  const { codes, scales } = calibration.weights.get(plan.node) ?? quantized;
+  const change = new Float32Array(source.length);
   for (let channel = 0; channel < view.channels; channel++) {
     const scale = scales[channel] as number;
     for (let index = 0; index < view.length; index++) {
       const at = channel * view.channelStride + index * view.elementStride;
-      change[at] = (codes[at] as number) * scale - (weight[at] as number);
+      change[at] = (codes[at] as number) * scale - (source[at] as number);
     }
   }
   return change;

@@ -5,11 +5,12 @@ import type { Feeds } from '../../../native-workers/lib/engine.ts';
 import { Random } from '../../../native-workers/lib/random.ts';
 import { equalizeChannels } from '../../../native-workers/passes/equalize-channels.ts';
 import type { CalibrationData } from '../../../native-workers/passes/pass.ts';
-import { scalableActivations } from '../../../native-workers/passes/quantization/channel-scaling.ts';
+import { scalableGroups } from '../../../native-workers/passes/quantization/channel-scaling.ts';
 import { ModelBuilder } from '../../helpers/models.ts';
-import { countsOf, float32, runModel, runPass } from '../../helpers/passes.ts';
+import { countsOf, float32, passContext, relativeDifference, runModel, runPass } from '../../helpers/passes.ts';
 
 const random = new Random(9);
+const { types } = passContext();
 const picture: Feeds = {
   x: float32(
     [2, 3, 6, 6],
@@ -64,7 +65,7 @@ describe('equalizing channels', () => {
     const before = largestByChannel(first);
     const reference = await runModel(model, picture);
     const counts = countsOf(await runPass(equalizeChannels, model, {}, { calibration }));
-    expect(counts).toEqual({ 'activations equalized': 1 });
+    expect(counts).toEqual({ 'groups of activations equalized': 1 });
     const after = largestByChannel(first);
     const spread = (values: number[]): number => Math.max(...values) / Math.min(...values);
     expect(spread(after)).toBeLessThan(spread(before) / 3);
@@ -91,12 +92,41 @@ describe('equalizing channels', () => {
     expect(outcome).toMatchObject({ status: 'unchanged', reason: 'No activation lets a factor by channel through.' });
   });
 
-  it('moves nothing through a value that is an output of the model', () => {
+  it('moves nothing through a value that is an output of the model', async () => {
     const { model } = twoConvolutions('Relu', 50);
     const relu = [...model.graph.nodes].find((node) => node.opType === 'Relu')?.outputs[0];
     if (relu == null) throw new Error('no activation');
     model.graph.outputs.push(relu);
-    expect(scalableActivations(model.graph)).toEqual([]);
+    expect(scalableGroups(model.graph, await types(model))).toEqual([]);
+  });
+
+  it.each([
+    ['scales quiet channels up to the bound of a ReLU6', false, 'changed'],
+    ['knows no channel that stays below the bound from made-up data', true, 'unchanged'],
+  ])('%s', async (_, made, status) => {
+    const builder = new ModelBuilder();
+    const first = builder.weight('w1', [4, 3, 3, 3]);
+    enlarge(first, 1, 50);
+    const a = builder.op('Conv', [builder.input('x', ['n', 3, 6, 6]), first, builder.weight('b1', [4])], 'a');
+    const bounds = [0, 6].map((bound) => {
+      const value = builder.weight(`bound${bound}`, []);
+      value.tensor = tensorFromFloat32(Float32Array.of(bound), []);
+      return value;
+    });
+    const b = builder.op('Clip', [a, ...bounds], 'b');
+    const depthwise = builder.weight('w2', [4, 1, 3, 3]);
+    builder.outputs(builder.op('Conv', [b, depthwise], 'y', { group: 4 }));
+    const model = builder.model();
+    const before = largestByChannel(first);
+    const reference = await runModel(model, picture);
+    const outcome = await runPass(equalizeChannels, model, {}, { calibration: { ...calibration, random: made } });
+    expect(outcome.status).toBe(status);
+    if (made) return;
+    const after = largestByChannel(first);
+    expect(after[1]).toBe(before[1]);
+    expect(after[0]).toBeGreaterThan((before[0] ?? 0) * 1.5);
+    const outputs = await runModel(model, picture);
+    expect(relativeDifference(reference['y'], outputs['y'])).toBeLessThan(1e-5);
   });
 
   it('moves factors through the gain and shift of a normalization into a product', async () => {

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { Random } from '../../../../native-workers/lib/random.ts';
+import {
+  descend,
+  type Moments,
+  productError,
+} from '../../../../native-workers/passes/quantization/coordinate-descent.ts';
+
+const SIZE = 6;
+const random = new Random(3);
+
+/** Moments of rows whose elements are much alike, as neighbouring pixels are, and their error with each given row. */
+function alikeRows(noise: number): {
+  moments: Moments;
+  errorOf(weight: Float64Array, restored: readonly number[]): number;
+} {
+  const rows = Array.from({ length: 200 }, () => {
+    const common = random.normal();
+    const input = Array.from({ length: SIZE }, () => common + 0.1 * random.normal());
+    return { input, quantized: input.map((value) => value + noise * random.normal()) };
+  });
+  const moments = { size: SIZE, quantized: new Float32Array(SIZE * SIZE), mixed: new Float32Array(SIZE * SIZE) };
+  for (const { input, quantized } of rows) {
+    for (let i = 0; i < SIZE; i++) {
+      for (let j = 0; j < SIZE; j++) {
+        const at = i * SIZE + j;
+        moments.quantized[at] = (moments.quantized[at] ?? 0) + (quantized[i] ?? 0) * (quantized[j] ?? 0);
+        moments.mixed[at] = (moments.mixed[at] ?? 0) + (quantized[i] ?? 0) * (input[j] ?? 0);
+      }
+    }
+  }
+  const dot = (a: ArrayLike<number>, b: readonly number[]): number =>
+    b.reduce((sum, value, i) => sum + value * (a[i] ?? 0), 0);
+  return {
+    moments,
+    errorOf: (weight, restored) =>
+      rows.reduce((sum, { input, quantized }) => sum + (dot(restored, quantized) - dot(weight, input)) ** 2, 0),
+  };
+}
+
+const weightOf = (): Float64Array => Float64Array.from({ length: SIZE }, () => random.normal());
+const nearest = (weight: Float64Array, scale: number): Int8Array =>
+  Int8Array.from(weight, (value) => Math.round(value / scale));
+const restore = (codes: Int8Array, scale: number): number[] => Array.from(codes, (code) => code * scale);
+
+describe('coordinate descent', () => {
+  it('tells the error of the products up to a constant', () => {
+    const { moments, errorOf } = alikeRows(0.05);
+    const weight = weightOf();
+    const codes = nearest(weight, 0.3);
+    const other = nearest(weight, 0.3).map((code) => code + 1);
+    const difference = productError(weight, other, 0.3, moments) - productError(weight, codes, 0.3, moments);
+    const expected = errorOf(weight, restore(other, 0.3)) - errorOf(weight, restore(codes, 0.3));
+    expect(difference / expected).toBeCloseTo(1, 4);
+  });
+
+  it('finds codes that no single other code improves, at a fraction of the error', () => {
+    const { moments, errorOf } = alikeRows(0);
+    let before = 0;
+    let after = 0;
+    for (let trial = 0; trial < 20; trial++) {
+      const weight = weightOf();
+      const codes = nearest(weight, 0.3);
+      before += errorOf(weight, restore(codes, 0.3));
+      const scale = descend(weight, codes, 0.3, moments, 0, true);
+      expect(scale).toBe(0.3);
+      const found = errorOf(weight, restore(codes, scale));
+      after += found;
+      for (let index = 0; index < SIZE; index++) {
+        for (const step of [-1, 1]) {
+          const other = Int8Array.from(codes);
+          other[index] = (other[index] ?? 0) + step;
+          expect(errorOf(weight, restore(other, scale))).toBeGreaterThan(found * (1 - 1e-4));
+        }
+      }
+    }
+    expect(after).toBeLessThan(before / 4);
+  });
+
+  it('fits the scale, but not below the least', () => {
+    const { moments, errorOf } = alikeRows(0);
+    const weight = weightOf();
+    const fixed = nearest(weight, 0.3);
+    descend(weight, fixed, 0.3, moments, 0, true);
+    const free = nearest(weight, 0.3);
+    const scale = descend(weight, free, 0.3, moments, 0, false);
+    expect(scale).not.toBe(0.3);
+    expect(errorOf(weight, restore(free, scale))).toBeLessThanOrEqual(errorOf(weight, restore(fixed, 0.3)));
+    expect(descend(weight, nearest(weight, 0.3), 0.3, moments, 0.3, false)).toBeGreaterThanOrEqual(0.3);
+  });
+
+  it('leaves elements alone that the data never shows', () => {
+    const moments = { size: 2, quantized: Float32Array.of(4, 0, 0, 0), mixed: Float32Array.of(4, 0, 0, 0) };
+    const codes = Int8Array.of(3, 7);
+    expect(descend(Float64Array.of(3.2, 7.1), codes, 1, moments, 0, true)).toBe(1);
+    expect([...codes]).toEqual([3, 7]);
+  });
+});
