@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeOnnx } from '../../../native-workers/formats/onnx/write.ts';
 import { type Artifact, packageFactsSchema } from '../../../native-workers/protocol/facts.ts';
@@ -22,8 +22,10 @@ async function model(): Promise<string> {
 describe('the package stage of a run', { timeout: 120_000 }, () => {
   it('packages the optimised model for each target, and the document has the artifacts', async () => {
     const library = temporaryFolder();
+    const out = join(temporaryFolder(), 'results');
     const args = ['optimize', await model(), '--preset', 'clean', '--seconds', '0.2', '--target', 'ort,tflite'];
-    const { code, json } = await honeJson(library, ...args);
+    const options = ['--set', 'ort.style=runtime', '--set', 'tflite.precision=float16', '--out', out];
+    const { code, json } = await honeJson(library, ...args, ...options);
     const { folder, artifacts, stages } = json as Document;
     expect(code).toBe(0);
     expect(stages.find(({ name }) => name === 'package')).toMatchObject({ status: 'done' });
@@ -31,7 +33,16 @@ describe('the package stage of a run', { timeout: 120_000 }, () => {
       ['ort', 'made', 'passed'],
       ['tflite', 'made', 'passed'],
     ]);
-    for (const { path } of artifacts ?? []) expect(existsSync(join(folder, 'package', path))).toBe(true);
+    expect(artifacts?.[0]?.path).toMatch(/\.with_runtime_opt\.ort$/);
+    for (const { path } of artifacts ?? []) {
+      expect(existsSync(join(folder, 'package', path))).toBe(true);
+      // The results are taken along whole, with what lets anyone check them.
+      expect(readFileSync(join(out, 'package', path))).toEqual(readFileSync(join(folder, 'package', path)));
+      expect(existsSync(join(out, 'package', dirname(path), 'SHA256SUMS'))).toBe(true);
+    }
+    const log = readFileSync(join(folder, 'log.txt'), 'utf8');
+    for (const title of ['ONNX Runtime Mobile', 'TensorFlow Lite'])
+      expect(log).toMatch(new RegExp(`${title}: passed on`));
     const facts = packageFactsSchema.parse(JSON.parse(readFileSync(join(folder, '05-package.json'), 'utf8')));
     expect(facts.artifacts).toEqual(artifacts);
   });
