@@ -19,6 +19,7 @@ import type { Task } from '../metrics/tasks/task.ts';
 import { HoneError } from '../protocol/errors.ts';
 import type { EvaluateFacts, FidelityFacts } from '../protocol/facts.ts';
 import type { Preprocess } from '../protocol/request.ts';
+import { refusedGuess } from './guessed-inputs.ts';
 import type { JobContext } from './job.ts';
 
 /** Random inputs that two models are compared on where there is no data. */
@@ -122,7 +123,9 @@ export async function compareOnData(
   await context.progress({ phase: 'evaluating', done, total });
   for await (const batch of runnableBatches(data, signature, { limit: total, seed: request.seed })) {
     const count = data.batchless ? 1 : firstDimension(batch.feeds);
-    const outputs = await before.run(batch.feeds);
+    const outputs = await before.run(batch.feeds).catch((thrown: unknown) => {
+      throw isSeeded ? refusedGuess(thrown, signature) : thrown;
+    });
     const changed = after === null ? null : await after.run(batch.feeds);
     const [inputRows, rows] = [new BatchRows(batch.feeds, count), new BatchRows(outputs, count)];
     if (task === undefined) {

@@ -24,6 +24,7 @@ import type { ModelFile, OptimizeFacts } from '../protocol/facts.ts';
 import type { RunRequest } from '../protocol/request.ts';
 import { applyRecipe } from './apply-recipe.ts';
 import { modelOpener, typesOf } from './engine-models.ts';
+import { guessedInputs, refusedGuess } from './guessed-inputs.ts';
 import { inspectModel } from './inspect.ts';
 import type { Job, JobContext } from './job.ts';
 import { openModelEngine } from './model-engine.ts';
@@ -39,7 +40,7 @@ export const stageOptimize: Job<'stage-optimize'> = async ({ run, file, request 
   const source = await openModel(request.model);
   const engine = await openModelEngine();
   const scratch = await mkdtemp(join(tmpdir(), 'optimize-'));
-  const calibration = await openCalibration(request, signatureOf(source), context);
+  const calibration = await openCalibration(request, signatureOf(source), engine, context);
   const trial = new ModelTrial(engine, scratch, request, context, join(run, 'search-results.json'));
   try {
     const { model, rows, expects } = await applyRecipe(source, request.recipe, {
@@ -139,6 +140,7 @@ async function checkFusion(
 async function openCalibration(
   request: RunRequest,
   signature: ModelSignature,
+  engine: Engine,
   context: JobContext,
 ): Promise<{ data: CalibrationData; close: () => Promise<void> } | null> {
   const { calibration, preprocess, model, seed } = request;
@@ -148,8 +150,11 @@ async function openCalibration(
   } else {
     try {
       dataset = seededInputs(signature, RANDOM_SAMPLES, seed);
+      await tryGuess(engine, model, dataset, signature);
     } catch (thrown) {
-      context.log('info', `No random inputs can be made for calibration: ${toHoneError(thrown).message}`);
+      const error = toHoneError(thrown);
+      if (error.code === 'cancelled') throw error;
+      context.log('warning', `No random inputs can be made for calibration: ${error.message}`);
       return null;
     }
   }
@@ -167,4 +172,17 @@ async function openCalibration(
     },
   };
   return { data, close: () => dataset.close() };
+}
+
+/** Throws `data-missing` where sizes were guessed and the model does not run on them; else nothing is tried. */
+async function tryGuess(engine: Engine, model: string, dataset: Dataset, signature: ModelSignature): Promise<void> {
+  if (guessedInputs(signature).length === 0) return;
+  const session = await engine.open(model);
+  try {
+    for await (const { feeds } of dataset.batches(1, { limit: 1 })) await session.run(feeds);
+  } catch (thrown) {
+    throw refusedGuess(thrown, signature);
+  } finally {
+    await session.release();
+  }
 }

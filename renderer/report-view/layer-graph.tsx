@@ -12,7 +12,7 @@ import {
   NODE,
   RANK_HEIGHT,
 } from './layer-graph-layout.ts';
-import type { LayerRow } from './layer-rows.ts';
+import { type LayerRow, shortName } from './layer-rows.ts';
 
 const ZOOM = { least: 0.15, most: 2.5, step: 1.25 } as const;
 /** Letters of a name that fit into a box. */
@@ -231,7 +231,7 @@ interface BoxProps {
 /** Reached with the keyboard by the arrow keys of the whole drawing, and in the list. */
 function Box({ node: { place, x, y }, row, most, chosen, onChoose }: BoxProps) {
   const [left, top] = [x - NODE.width / 2, y - NODE.height / 2];
-  const name = visible(row.node);
+  const [name, short] = [visible(row.node), visible(shortName(row))];
   const share = most === 0 || row.harm === null ? 0 : Math.max(0, row.harm) / most;
   const kind = row.isFloat ? 'report-box report-box-float' : 'report-box';
   return (
@@ -240,7 +240,7 @@ function Box({ node: { place, x, y }, row, most, chosen, onChoose }: BoxProps) {
       <title>{`${name}, ${visible(row.operator)}${row.isFloat ? ', float' : ''}`}</title>
       <rect className="report-box-ground" x={left} y={top} width={NODE.width} height={NODE.height} rx="4" />
       <text x={left + 8} y={top + 13} className="report-box-name">
-        {name.length > NAME_LENGTH ? `…${name.slice(1 - NAME_LENGTH)}` : name}
+        {short.length > NAME_LENGTH ? `…${short.slice(1 - NAME_LENGTH)}` : short}
       </text>
       <text x={left + 8} y={top + 25} className="report-box-operator">
         {`${visible(row.operator)}${row.isFloat ? ' · float' : ''}`}

@@ -74,3 +74,14 @@ function unlinked(
 export function byHarm(rows: readonly LayerRow[]): number[] {
   return rows.map((_, place) => place).sort((a, b) => (rows[b]?.harm ?? -1) - (rows[a]?.harm ?? -1) || a - b);
 }
+
+/**
+ * A name of PyTorch's exporter without what it says twice: `/features/features.2/conv/conv.0/conv.0.0/Conv` of a Conv is
+ * `features.2/conv.0.0`. Other names stay as they are.
+ */
+export function shortName({ node, operator }: Pick<LayerRow, 'node' | 'operator'>): string {
+  if (!node.startsWith('/')) return node;
+  const parts = node.slice(1).split('/');
+  if (parts.length > 1 && parts.at(-1) === operator) parts.pop();
+  return parts.filter((part, index) => parts[index + 1]?.startsWith(`${part}.`) !== true).join('/');
+}

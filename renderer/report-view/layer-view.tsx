@@ -6,7 +6,7 @@ import { Chart } from '../charts/chart.tsx';
 import type { ChartTheme } from '../charts/theme.ts';
 import { valueHistogram } from '../charts/value-histogram.ts';
 import { LayerGraph } from './layer-graph.tsx';
-import { byHarm, type LayerRow, type LayerRows } from './layer-rows.ts';
+import { byHarm, type LayerRow, type LayerRows, shortName } from './layer-rows.ts';
 import { type Fact, Facts, Name, Pill } from './parts.tsx';
 
 const MEASURES = {
@@ -87,7 +87,7 @@ export function LayerView({ measure, rows }: LayerRows) {
                     onKeyDown={move}
                   >
                     <span className="report-layer-name" title={visible(row.node)}>
-                      <bdi>{visible(row.node)}</bdi>
+                      <bdi>{visible(shortName(row))}</bdi>
                     </span>
                     <span className="report-layer-operator">{visible(row.operator)}</span>
                     <Bar share={most === 0 ? 0 : (row.harm ?? 0) / most} hollow={row.isFloat} />

@@ -1,6 +1,6 @@
 /** Samples of a data set, of different classes, as the model will get them: pictures, sounds or numbers after all preprocessing. */
 import { Dialog } from '@base-ui/react/dialog';
-import { TriangleAlert, X } from 'lucide-react';
+import { Info, TriangleAlert, X } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { type ErrorData, HoneError, toHoneError } from '../../../native-workers/protocol/errors.ts';
 import type { DataPreview } from '../../../native-workers/protocol/preview.ts';
@@ -16,6 +16,13 @@ import { ProgressBar } from '../../widgets/progress-bar.tsx';
 import { SampleCard } from '../../widgets/sample-preview.tsx';
 
 const SAMPLES = 24;
+/** Notes that only tell where something came from; all others are guesses that may be wrong. */
+const PLAIN_NOTES: ReadonlySet<string> = new Set([
+  'preprocess-from-file',
+  'classes-from-file',
+  'labels-from-file',
+  'tokenizer',
+]);
 
 export interface DataPreviewDialogProps {
   readonly data: Grant;
@@ -84,7 +91,11 @@ function Preview({ preview }: { readonly preview: DataPreview }) {
       </p>
       {notes.map((note) => (
         <p key={note.message} className="note">
-          <TriangleAlert className="icon note-icon note-heeded" aria-hidden />
+          {PLAIN_NOTES.has(note.code) ? (
+            <Info className="icon note-icon" aria-hidden />
+          ) : (
+            <TriangleAlert className="icon note-icon note-heeded" aria-hidden />
+          )}
           {note.message}
         </p>
       ))}

@@ -62,6 +62,20 @@ describe('evaluate', () => {
     expect(result.fidelity).toBeUndefined();
   });
 
+  it('asks for data where random inputs of guessed sizes are refused', async () => {
+    const tiny = (): string =>
+      model({
+        nodes: [{ type: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] }],
+        inputs: [{ name: 'x', shape: ['n', 'features'] }],
+        outputs: [{ name: 'y', shape: ['n', 2] }],
+        weights: [{ name: 'w', shape: [3, 2], data: new Float32Array(6) }],
+      });
+    await expect(measure({ model: tiny(), against: tiny() })).rejects.toMatchObject({
+      code: 'data-missing',
+      message: expect.stringContaining("'x' [1, 1]"),
+    });
+  });
+
   it('compares with another model: fidelity, and the samples whose answer changed', async () => {
     const labels = longs([5], [0, 1, 2, 0, 1]);
     const result = await measure({

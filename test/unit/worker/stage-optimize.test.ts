@@ -40,7 +40,23 @@ const dynamic: Recipe = {
   steps: [{ pass: 'clean' }, { pass: 'quantize-dynamic', options: { minimumWeights: 0 } }],
 };
 
+/** A convolution of an input whose sizes, the channels too, are left open. */
+async function openSizes(): Promise<string> {
+  const build = new ModelBuilder();
+  const image = build.input('x', ['n', null, null, null]);
+  const path = join(temporaryFolder(), 'open.onnx');
+  const y = build.op('Conv', [image, build.weight('w', [8, 3, 3, 3])], 'y', { kernel_shape: [3, 3] });
+  await writeOnnx(build.outputs(y).model(), path);
+  return path;
+}
+
 describe('stageOptimize', () => {
+  it('leaves static INT8 out where random inputs of guessed sizes are refused, and says that it needs data', async () => {
+    const recipe: Recipe = { schema: 1, name: 'int8', steps: [{ pass: 'quantize-static' }] };
+    const { facts } = await optimize(await openSizes(), recipe);
+    expect(facts.passes[0]).toMatchObject({ status: 'skipped', reason: expect.stringContaining('calibration data') });
+  });
+
   it('writes the model under a safe name, with its hash, facts, and what the engine fused', async () => {
     const source = await tinyModel();
     const { run, result, facts, phases } = await optimize(source, dynamic);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { QuantizationSection } from '../../../../native-workers/report/sections/quantization.ts';
-import { byHarm, layerRows } from '../../../../renderer/report-view/layer-rows.ts';
+import { byHarm, layerRows, shortName } from '../../../../renderer/report-view/layer-rows.ts';
 
 const layer = (node: string, weightError: number) => ({
   node,
@@ -58,5 +58,16 @@ describe('layerRows', () => {
     const { measure, rows } = layerRows({ ...SECTION, passes, sensitivity: [], graph: [] });
     expect(measure).toBe('noise');
     expect(rows.map(({ harm }) => harm)).toEqual([0.1, null]);
+  });
+});
+
+describe('shortName', () => {
+  it('drops what names of exported modules say twice, and nothing else', () => {
+    const short = (node: string, operator = 'Conv') => shortName({ node, operator });
+    expect(short('/features/features.2/conv/conv.0/conv.0.0/Conv')).toBe('features.2/conv.0.0');
+    expect(short('/layer1/layer1.0/conv1/Conv_1')).toBe('layer1.0/conv1/Conv_1');
+    expect(short('/Conv')).toBe('Conv');
+    expect(short('block2_expand/Conv2D')).toBe('block2_expand/Conv2D');
+    expect(short('MatMul -> y', 'MatMul')).toBe('MatMul -> y');
   });
 });
