@@ -5,8 +5,8 @@ import type { TARGETS } from '../formats/coreml/schema.ts';
 import type { TargetFacts } from './target-facts.ts';
 
 export interface CoremlOptions {
-  /** The oldest system that shall load it. */
-  readonly target: keyof typeof TARGETS;
+  /** The oldest system that shall load it; `auto`: the oldest since iOS 16 that has what the model needs. */
+  readonly target: 'auto' | keyof typeof TARGETS;
   readonly precision: 'float16' | 'float32';
   readonly weights: ConvertOptions['weights'];
   /** Of the first dimension of the inputs, where the model leaves it open; 0 keeps it open. */
@@ -23,7 +23,7 @@ export interface CoremlOptions {
 }
 
 export const COREML_DEFAULTS: CoremlOptions = {
-  target: 'iOS16',
+  target: 'auto',
   precision: 'float16',
   weights: 'none',
   batch: 1,
@@ -35,7 +35,9 @@ export const COREML_DEFAULTS: CoremlOptions = {
 };
 
 const schema = z.strictObject({
-  target: z.enum(['iOS15', 'iOS16', 'iOS17', 'iOS18', 'iOS26']).describe('The oldest system that shall load it.'),
+  target: z
+    .enum(['auto', 'iOS15', 'iOS16', 'iOS17', 'iOS18', 'iOS26'])
+    .describe('The oldest system that shall load it; auto: the oldest since iOS 16 that has what the model needs.'),
   precision: z.enum(['float16', 'float32']).describe('float16 also runs on the Neural Engine; float32 does not.'),
   weights: z
     .enum(['none', 'int8', 'int4', 'palette4', 'palette6', 'palette8'])

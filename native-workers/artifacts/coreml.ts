@@ -44,11 +44,12 @@ export const coreml: ArtifactTarget<CoremlOptions> = {
   otherRuntimes: [{ title: 'Core ML', module: 'runtimes/coreml-system-artifact.ts' }],
 
   async coverage(model, options, context) {
-    const { nodes, refused } = await attemptOf(model, options, context);
+    const { nodes, refused } = await attemptOf(model, await withTarget(model, options, context), context);
     return { nodes, supported: nodes - refused.length, unsupported: refused.map((each) => ({ ...each })) };
   },
 
-  async write(model, folder, options, context) {
+  async write(model, folder, asked, context) {
+    const options = await withTarget(model, asked, context);
     const attempt = await attemptOf(model, options, context);
     const converted = attempt.result;
     if (converted === null) throw refusalError(attempt);
@@ -89,10 +90,40 @@ function operatorsOf({ operations }: MilFunction): ArtifactOperator[] {
   }));
 }
 
+type ForTarget = CoremlOptions & { readonly target: keyof typeof TARGETS };
+
+/** iOS 15 lacks float16 at the ends of a model; what iOS 26 brought, programs here do not use. */
+const AUTOMATIC = ['iOS16', 'iOS17', 'iOS18'] as const;
+
+/** Which system `auto` came out as for each model, with the other options. */
+const chosenTargets = new WeakMap<Model, { readonly asked: string; readonly options: ForTarget }>();
+
+/** `auto` is the oldest system for which nothing is refused, else that for which least is. */
+async function withTarget(model: Model, asked: CoremlOptions, context: TargetContext): Promise<ForTarget> {
+  if (isForTarget(asked)) return asked;
+  const key = JSON.stringify(asked);
+  const known = chosenTargets.get(model);
+  if (known?.asked === key) return known.options;
+  let best: { readonly options: ForTarget; readonly refused: number } | null = null;
+  for (const target of AUTOMATIC) {
+    const options = { ...asked, target };
+    const refused = (await attemptOf(model, options, context)).refused.length;
+    if (best === null || refused < best.refused) best = { options, refused };
+    if (refused === 0) break;
+  }
+  const options = best?.options ?? { ...asked, target: AUTOMATIC[0] };
+  chosenTargets.set(model, { asked: key, options });
+  return options;
+}
+
+function isForTarget(options: CoremlOptions): options is ForTarget {
+  return options.target !== 'auto';
+}
+
 /** The last conversion of each model: coverage is the conversion itself, and writing follows it. */
 const attempts = new WeakMap<Model, { readonly options: string; readonly attempt: Attempt }>();
 
-async function attemptOf(model: Model, options: CoremlOptions, context: TargetContext): Promise<Attempt> {
+async function attemptOf(model: Model, options: ForTarget, context: TargetContext): Promise<Attempt> {
   const key = JSON.stringify(options);
   const known = attempts.get(model);
   if (known?.options === key) return known.attempt;
@@ -114,7 +145,7 @@ async function attemptOf(model: Model, options: CoremlOptions, context: TargetCo
   return attempt;
 }
 
-function notesOf(options: CoremlOptions, inputs: readonly NamedFeature[]): string[] {
+function notesOf(options: ForTarget, inputs: readonly NamedFeature[]): string[] {
   const { number, macOS } = TARGETS[options.target];
   const notes = [
     `Loads on iOS ${number}, iPadOS ${number}, macOS ${macOS} and newer.`,

@@ -1,6 +1,6 @@
 /** Options of targets, from `--set target.option=value`, checked before any work starts. */
 import { findTargetFacts, TARGET_FACTS } from '../artifacts/targets.ts';
-import { parseOption } from '../passes/option-form.ts';
+import { optionForms, parseOption } from '../passes/option-form.ts';
 import { completeOptions } from '../passes/options.ts';
 import { HoneError } from '../protocol/errors.ts';
 import { splitSetting } from './recipes.ts';
@@ -30,4 +30,15 @@ export function targetOptions(settings: readonly string[], targets: readonly str
   }
   for (const [id, given] of Object.entries(options)) completeOptions(findTargetFacts(id), given);
   return options;
+}
+
+/** Every option of every target, for `hone pack --help`. */
+export function targetHelp(): string {
+  const lines = TARGET_FACTS.flatMap((target) =>
+    optionForms(target).map(({ name, description, choices, default: preset }) => {
+      const allowed = choices === undefined ? '' : ` (${choices.join(', ')})`;
+      return `  ${target.id}.${name}${allowed}, ${JSON.stringify(preset)} unless set: ${description}`;
+    }),
+  );
+  return `\nOptions of targets, for --set:\n${lines.join('\n')}`;
 }

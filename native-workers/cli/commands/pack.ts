@@ -6,7 +6,7 @@ import { type Cli, names, positive, positiveInteger, repeated, seed } from '../c
 import { existing, readPreprocess } from '../inputs.ts';
 import { packSucceeded, packText } from '../pack-text.ts';
 import { runOneJob } from '../supervised.ts';
-import { targetOptions } from '../target-options.ts';
+import { targetHelp, targetOptions } from '../target-options.ts';
 
 interface Flags {
   readonly target: readonly string[];
@@ -40,6 +40,7 @@ export function packCommand(cli: Cli): Command {
     .addOption(repeated('--set <target.option=value>', 'an option of a target; may be repeated'))
     .option('--max-mb <n>', 'largest size of an artifact, in 10^6 bytes', positive)
     .option('--seed <n>', 'seed of the made-up inputs', seed, 0)
+    .addHelpText('after', targetHelp())
     .action((model: string, flags: Flags) =>
       cli.run(async (context) => {
         const result = await runOneJob(

@@ -84,6 +84,15 @@ describe('options of a package', () => {
     });
   });
 
+  it('choose the oldest system that has what the model needs, unless one is named', async () => {
+    expect((await write(classifier(), {})).written.requires).toEqual({ iOS: '16', macOS: '13' });
+    expect((await write(quantized(), {})).written.requires).toEqual({ iOS: '17', macOS: '14' });
+    // No system has it: what the oldest lacks is told.
+    const build = new ModelBuilder();
+    const model = build.outputs(build.op('Det', [build.input('x', [1, 3, 3])], 'y')).model();
+    expect((await coverage(model, {})).unsupported).toMatchObject([{ type: 'Det' }]);
+  });
+
   /** Activations as uint8 by tensor, weights as int8 by channel. */
   function quantized(): Model {
     const build = new ModelBuilder();
