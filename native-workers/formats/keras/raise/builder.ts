@@ -9,7 +9,7 @@ import type { Node } from '../../../graph/node.ts';
 import type { Tensor } from '../../../graph/tensor.ts';
 import { tensorFromFloat32, tensorFromInt64 } from '../../../graph/tensor-values.ts';
 import { type Dim, tensorType } from '../../../graph/types.ts';
-import type { Value } from '../../../graph/value.ts';
+import { Value } from '../../../graph/value.ts';
 import { HoneError } from '../../../protocol/errors.ts';
 
 /** 'keras': the order of the model's own tensors. 'first': the last dimension moved to position 1. */
@@ -28,7 +28,7 @@ export interface KerasTensor {
 /** A constant of more elements than this, which the model only describes, is taken for hostile. */
 const MOST_CONSTANT = 1 << 24;
 
-const MOST_CALLS = 200_000;
+const MOST_CALLS = 20_000;
 
 export class GraphBuilder {
   readonly graph: Graph;
@@ -40,6 +40,7 @@ export class GraphBuilder {
   readonly #results: Map<string, Value> = new Map();
   /** How often a name was given to a node already: ONNX Runtime wants each once. */
   readonly #nodeNames: Map<string, number> = new Map();
+  readonly #valueNames: Map<string, number> = new Map();
 
   constructor(name: string, path: string) {
     this.graph = new Graph(name);
@@ -62,7 +63,8 @@ export class GraphBuilder {
     try {
       const result = make();
       const main = this.#made.find(({ opType }) => opType !== 'Transpose' && opType !== 'Reshape') ?? this.#made[0];
-      for (const node of this.#made) node.name = this.#uniqueNode(node === main ? name : `${name}/${node.opType}`);
+      for (const node of this.#made)
+        node.name = counted(node === main ? name : `${name}/${node.opType}`, this.#nodeNames);
       return result;
     } finally {
       this.#layer = outerLayer;
@@ -118,7 +120,7 @@ export class GraphBuilder {
   result(value: Value, shape: readonly Size[], layout: Layout = 'keras', dtype: DType = 'float32'): KerasTensor {
     const kept = shape.length < 3 ? 'keras' : layout;
     if (value.producer !== null) {
-      value.name = this.graph.uniqueName(this.#layer);
+      value.name = this.#valueName(this.#layer);
       if (value.name === this.#layer) this.#results.set(value.name, value);
       const dims = dimsOf(shape);
       value.type = tensorType(dtype, kept === 'keras' ? dims : toFirst(shape.length).map((axis) => dims[axis] ?? null));
@@ -138,21 +140,20 @@ export class GraphBuilder {
     count: number,
     attributes: Record<string, Attribute> = {},
   ): Value[] {
-    const outputs = Array.from({ length: count }, () => this.graph.createValue(`${this.#layer}/${opType}`));
+    const outputs = Array.from({ length: count }, () => new Value(this.#valueName(`${this.#layer}/${opType}`)));
     const node = this.graph.addNode({ opType, inputs, outputs, attributes: Object.entries(attributes) });
     this.#made.push(node);
     return outputs;
   }
 
-  #uniqueNode(hint: string): string {
-    const count = this.#nodeNames.get(hint) ?? 0;
-    this.#nodeNames.set(hint, count + 1);
-    return count === 0 ? hint : this.#uniqueNode(`${hint}_${count}`);
+  /** A name for a value; counted here, since the graph tries one number after the other. */
+  #valueName(hint: string): string {
+    return this.graph.uniqueName(counted(hint, this.#valueNames));
   }
 
   /** A weight, named after its layer and what it is there. */
   weight(name: string, tensor: Tensor): Value {
-    return this.graph.addInitializer(this.graph.uniqueName(`${this.#layer}/${name}`), tensor);
+    return this.graph.addInitializer(this.#valueName(`${this.#layer}/${name}`), tensor);
   }
 
   float(value: number): Value {
@@ -195,6 +196,13 @@ export class GraphBuilder {
       where: { file: this.path, node: this.#layer },
     });
   }
+}
+
+/** The name itself the first time, then with a number that it has not had. */
+function counted(hint: string, counts: Map<string, number>): string {
+  const count = counts.get(hint) ?? 0;
+  counts.set(hint, count + 1);
+  return count === 0 ? hint : counted(`${hint}_${count}`, counts);
 }
 
 /** NHWC to NCHW for any rank. */
