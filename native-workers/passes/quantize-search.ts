@@ -159,7 +159,7 @@ export const quantizeSearch = definePass(
     const candidates = frontOf(sensitivities, gains, options.points).map(build);
     const { points, best } = await verify(model, candidates, options, trial, context);
     const details = {
-      layers: layerGraph(placement.compute),
+      layers: layerGraph(model.graph, target),
       search: points,
       sensitivity: sensitivities.map(({ plan, alone, among }) => ({
         node: plan.node.label,

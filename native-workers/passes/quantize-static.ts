@@ -134,7 +134,7 @@ export const quantizeStatic = definePass(
       );
     const weights = await roundWeights(model, placement, ranges, target, options, context);
     const calibration = { ...ranges, weights };
-    const layers = layerGraph(placement.compute);
+    const layers = layerGraph(model.graph, target);
     const applied = applyQuantization(model, placement, calibration, target, options);
     const saturation = await forecastSaturation(
       model,

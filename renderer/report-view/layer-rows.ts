@@ -12,6 +12,8 @@ export interface LayerRow {
   readonly gainMs: number | null;
   readonly isFloat: boolean;
   readonly facts: QuantizedLayer | null;
+  /** Why it stays float by plan; null where it does not, or a search decided it. */
+  readonly reason: string | null;
   /** What is lost on processors without VNNI; null where nothing is, or it was not emulated. */
   readonly saturation: SaturationSection['layers'][number] | null;
 }
@@ -27,12 +29,13 @@ export interface LayerRows {
 }
 
 export function layerRows(
-  { passes, graph, sensitivity }: QuantizationSection,
+  { passes, graph, sensitivity, left }: QuantizationSection,
   saturated: SaturationSection['layers'] = [],
 ): LayerRows {
   const hasNoise = passes.some(({ layers }) => layers.some(({ sqnrDb }) => sqnrDb !== null));
   const measure = sensitivity.length > 0 ? 'outputs' : hasNoise ? 'noise' : 'weights';
   const facts = new Map(passes.flatMap(({ layers }) => layers.map((layer) => [layer.node, layer])));
+  const reasons = new Map(left.map(({ node, reason }) => [node, reason]));
   const losses = new Map(saturated.map((loss) => [loss.node, loss]));
   const harms = new Map(sensitivity.map((row) => [row.node, row]));
   const known = [...graph.map((link) => link), ...unlinked([...sensitivity, ...facts.values()], graph)];
@@ -49,6 +52,7 @@ export function layerRows(
         gainMs: searched?.gainMs ?? null,
         isFloat: searched?.float ?? quantized === null,
         facts: quantized,
+        reason: reasons.get(node) ?? null,
         saturation: losses.get(node) ?? null,
       };
     }),

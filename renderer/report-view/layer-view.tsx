@@ -136,7 +136,7 @@ interface LayerFactsProps {
 }
 
 function LayerFacts({ measure, row, rows }: LayerFactsProps) {
-  const { node, operator, isFloat, facts, after } = row;
+  const { node, operator, isFloat, facts, after, reason } = row;
   const names = after.flatMap((place) => rows[place]?.node ?? []);
   return (
     <section className="report-layer-facts" aria-label={`Layer ${visible(node)}`} aria-live="polite">
@@ -151,6 +151,11 @@ function LayerFacts({ measure, row, rows }: LayerFactsProps) {
           </>
         )}
       </p>
+      {reason === null || !isFloat ? null : (
+        <p className="report-meta">
+          It stays float: <Name text={reason} />
+        </p>
+      )}
       <div className="report-layer-facts-body">
         <Facts facts={factsOf(measure, row)} />
         {facts?.histogram == null || facts.input === null ? null : (

@@ -1,6 +1,9 @@
 /** Which layer feeds which, for the report's view by layer: what runs between two layers is left out. */
+import type { Graph } from '../../graph/graph.ts';
 import type { Node } from '../../graph/node.ts';
-import type { ComputePlan } from './placement.ts';
+import { topologicalOrder } from '../../graph/traversal.ts';
+import { ruleOf } from './placement.ts';
+import type { QuantizationTarget } from './targets.ts';
 
 /** An element of `details.layers`, which is an array of these in the order of the graph. */
 export interface LayerLink {
@@ -10,21 +13,22 @@ export interface LayerLink {
   readonly after: readonly number[];
 }
 
-/** Call it before the graph is changed. */
-export function layerGraph(layers: readonly ComputePlan[]): LayerLink[] {
-  const places = new Map(layers.map(({ node }, place) => [node, place]));
-  return layers.map(({ node, data }) => ({
+/** All layers that the target could run on integers, those that stay float among them. Call it before the graph is changed. */
+export function layerGraph(graph: Graph, target: QuantizationTarget): LayerLink[] {
+  const layers = topologicalOrder(graph).filter((node) => ruleOf(node, target)?.role === 'compute');
+  const places = new Map(layers.map((node, place) => [node, place]));
+  return layers.map((node) => ({
     node: node.label,
     operator: node.opType,
-    after: [...layersBefore(data.producer, places)].sort((a, b) => a - b),
+    after: [...layersBefore(node, places)].sort((a, b) => a - b),
   }));
 }
 
-/** Walks up from `start` and stops at the first layer of each way. */
-function layersBefore(start: Node | null, places: ReadonlyMap<Node, number>): Set<number> {
+/** Walks up from the inputs of `layer` and stops at the first layer of each way. */
+function layersBefore(layer: Node, places: ReadonlyMap<Node, number>): Set<number> {
   const found = new Set<number>();
   const seen = new Set<Node>();
-  const open = start === null ? [] : [start];
+  const open = producersOf(layer);
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
     if (seen.has(node)) continue;
     seen.add(node);
@@ -33,7 +37,11 @@ function layersBefore(start: Node | null, places: ReadonlyMap<Node, number>): Se
       found.add(place);
       continue;
     }
-    for (const input of node.inputs) if (input?.producer != null) open.push(input.producer);
+    open.push(...producersOf(node));
   }
   return found;
+}
+
+function producersOf(node: Node): Node[] {
+  return node.inputs.flatMap((input) => input?.producer ?? []);
 }
