@@ -126,18 +126,17 @@ describe('quantize-static', () => {
     expect(found.error).toBeLessThan(0.03);
   });
 
-  it('stays away from a model whose operators mean something else in newer opsets', async () => {
+  it('stays away from a model that is too old to be raised to integer kernels', async () => {
     const build = new ModelBuilder();
     const x = build.input('x', [1, 4, 6, 6]);
     const y = build.op('Conv', [x, build.weight('w', [8, 4, 3, 3])], 'c', { kernel_shape: [3, 3] });
-    const cut = build.op('Slice', [y], 'y', { axes: [0], starts: [0], ends: [1] });
     const outcome = await runPass(
       quantizeStatic,
-      build.outputs(cut).model(9),
+      build.outputs(y).model(6),
       {},
       { calibration: calibrationOf({ x: data([1, 4, 6, 6]) }) },
     );
-    expect(outcome).toMatchObject({ status: 'unchanged', reason: expect.stringContaining('opset 9') });
+    expect(outcome).toMatchObject({ status: 'unchanged', reason: expect.stringContaining('opset 6') });
   });
 
   it('gives a weight that two layers share to both', async () => {
