@@ -7,7 +7,8 @@ import type { TargetFacts } from './target-facts.ts';
 export interface CoremlOptions {
   /** The oldest system that shall load it; `auto`: the oldest since iOS 16 that has what the model needs. */
   readonly target: 'auto' | keyof typeof TARGETS;
-  readonly precision: 'float16' | 'float32';
+  /** `auto`: float16, and float32 where activations are quantized. */
+  readonly precision: 'auto' | 'float16' | 'float32';
   readonly weights: ConvertOptions['weights'];
   /** Of the first dimension of the inputs, where the model leaves it open; 0 keeps it open. */
   readonly batch: number;
@@ -24,7 +25,7 @@ export interface CoremlOptions {
 
 export const COREML_DEFAULTS: CoremlOptions = {
   target: 'auto',
-  precision: 'float16',
+  precision: 'auto',
   weights: 'none',
   batch: 1,
   largest: 512,
@@ -38,7 +39,11 @@ const schema = z.strictObject({
   target: z
     .enum(['auto', 'iOS15', 'iOS16', 'iOS17', 'iOS18', 'iOS26'])
     .describe('The oldest system that shall load it; auto: the oldest since iOS 16 that has what the model needs.'),
-  precision: z.enum(['float16', 'float32']).describe('float16 also runs on the Neural Engine; float32 does not.'),
+  precision: z
+    .enum(['auto', 'float16', 'float32'])
+    .describe(
+      'float16 also runs on the Neural Engine, float32 does not; auto: float32 where activations are quantized.',
+    ),
   weights: z
     .enum(['none', 'int8', 'int4', 'palette4', 'palette6', 'palette8'])
     .describe('How large weights are stored: int8 and palettes need iOS 16, int4 in blocks iOS 18.'),

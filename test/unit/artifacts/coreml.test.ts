@@ -86,7 +86,11 @@ describe('options of a package', () => {
 
   it('choose the oldest system that has what the model needs, unless one is named', async () => {
     expect((await write(classifier(), {})).written.requires).toEqual({ iOS: '16', macOS: '13' });
-    expect((await write(quantized(), {})).written.requires).toEqual({ iOS: '17', macOS: '14' });
+    const { written } = await write(quantized(), {});
+    expect(written.requires).toEqual({ iOS: '17', macOS: '14' });
+    // And quantized activations keep their scales.
+    expect(written.tolerance?.float).toBe(1e-4);
+    expect((await write(quantized(), { precision: 'float16' })).written.tolerance?.float).toBe(1e-2);
     // No system has it: what the oldest lacks is told.
     const build = new ModelBuilder();
     const model = build.outputs(build.op('Det', [build.input('x', [1, 3, 3])], 'y')).model();
