@@ -222,6 +222,38 @@ describe('the recipe', () => {
 });
 
 describe('data', () => {
+  it('is previewed by the description that a run takes: none where none is given, so that one beside the data counts', async () => {
+    const asked: unknown[] = [];
+    made.answers['data.preview'] = (params) => {
+      asked.push(params.preprocess);
+      return {
+        name: 'calib.zip',
+        kind: 'images',
+        samples: 1,
+        labelled: false,
+        classes: null,
+        preprocess: { mean: [0.5] },
+        notes: [{ code: 'preprocess-from-file', message: 'The preprocessing is that of preprocess.json.' }],
+        skipped: [{ sample: 'cut.png', reason: 'it ends too soon' }],
+        first: [],
+      };
+    };
+    await open();
+    await openModel();
+    await studio.page.getByRole('tab', { name: 'Recipe and run' }).click();
+    await studio.page.getByLabel('Calibration: Path on the engine’s machine').fill('/data/calib.zip');
+    await studio.page.keyboard.press('Enter');
+    await studio.button('Look at Calibration').click();
+    const dialog = studio.page.getByRole('dialog', { name: 'What the model will be fed of calib.zip' });
+    await dialog.getByText('The preprocessing is that of preprocess.json.').waitFor();
+    expect(asked).toEqual([undefined]);
+    await dialog
+      .getByText(/1 sample/)
+      .last()
+      .click();
+    await dialog.getByText('it ends too soon').waitFor();
+  });
+
   it('is taken as a folder, with all its files in their folders', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'hone-data-'));
     // More files than a browser lists at a time.
