@@ -20,20 +20,27 @@ export interface Moments {
 /** Sweeps over a row; the changes die out after two or three. */
 const SWEEPS = 4;
 
-/** Error of the products up to a constant: (sq)^T H (sq) - 2 (sq)^T C w. */
-export function productError(weight: Float64Array, codes: Int8Array, scale: number, moments: Moments): number {
-  const { size, quantized, mixed } = moments;
-  let error = 0;
+/**
+ * By how much the squared error of the products grows when the restored weights `before` become `after`: with d their difference,
+ * d^T H (before + after) - 2 d^T C w.
+ */
+export function errorChange(
+  weight: Float64Array,
+  before: Float64Array,
+  after: Float64Array,
+  { size, quantized, mixed }: Moments,
+): number {
+  const both = before.map((value, index) => value + (after[index] as number));
+  let change = 0;
   for (let i = 0; i < size; i++) {
-    const code = (codes[i] as number) * scale;
-    if (code === 0) continue;
+    const difference = (after[i] as number) - (before[i] as number);
+    if (difference === 0) continue;
     let sum = 0;
     for (let j = 0, at = i * size; j < size; j++, at++)
-      sum +=
-        (quantized[at] as number) * (codes[j] as number) * scale - 2 * (mixed[at] as number) * (weight[j] as number);
-    error += code * sum;
+      sum += (quantized[at] as number) * (both[j] as number) - 2 * (mixed[at] as number) * (weight[j] as number);
+    change += difference * sum;
   }
-  return error;
+  return change;
 }
 
 /** Improves `codes` in place; returns the scale that fits them, or `scale` where `keepScale` or the fit would be below `minimum`. */

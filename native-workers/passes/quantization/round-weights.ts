@@ -11,6 +11,7 @@
  * layers. AdaRound's gradient descent (Nagel et al. 2020) was not needed: at 8 bits no layer is far from its best rounding.
  */
 import { type LayerRows, layerRows } from '../../calibrate/layer-rows.ts';
+import { batchSizeFor } from '../../calibrate/observe.ts';
 import { CODES, type QuantizationParameters, roundHalfEven } from '../../calibrate/quantization-parameters.ts';
 import { intsAttribute } from '../../graph/attribute.ts';
 import { cloneModel } from '../../graph/clone.ts';
@@ -18,9 +19,10 @@ import { Graph } from '../../graph/graph.ts';
 import { Model } from '../../graph/model.ts';
 import type { Node } from '../../graph/node.ts';
 import { tensorType } from '../../graph/types.ts';
+import { discard } from '../../lib/discard.ts';
 import type { HostTensor, Session } from '../../lib/engine.ts';
 import type { PassContext } from '../pass.ts';
-import { descend, type Moments, productError } from './coordinate-descent.ts';
+import { descend, errorChange, type Moments } from './coordinate-descent.ts';
 import type { LayerOptions } from './layer.ts';
 import { type LayerWeight, nearestWeight } from './layer-weight.ts';
 import type { ComputePlan, Placement } from './placement.ts';
@@ -35,11 +37,12 @@ export interface RoundedWeight extends QuantizedWeight {
 
 /** Samples whose rows judge the codes: the last of every so many. */
 const JUDGING = 4;
-/** Rows of the data for each layer, over all samples. */
-const ROWS = 4096;
-/** Bytes of activations and moments held at once. */
-const HELD_BYTES = 96 * 1024 * 1024;
-const MOST_BATCH = 32;
+/** Rows of the data for each layer over all samples: so many a column, within bounds. */
+const ROWS_A_COLUMN = 4;
+const FEWEST_ROWS = 1024;
+const MOST_ROWS = 4096;
+/** Bytes of activations and moments held at once; a layer that needs more is done alone. */
+const HELD_BYTES = 32 << 20;
 /** Added to the diagonals, as a share of their mean: directions that the data hardly shows are rounded to nearest. */
 const DAMPING = 0.01;
 /** Longest part of a row that is rounded as one: its moments take a megabyte. */
@@ -47,9 +50,9 @@ const LONGEST_BLOCK = 512;
 /** Shorter parts gain too little to be worth it. */
 const SHORTEST_BLOCK = 32;
 /** Multiplications in all; work and not time is limited, so that a run can be repeated to the same bytes. */
-const MOST_MULTIPLICATIONS = 1.2e10;
-/** Passes over the moments for each row: target, start, sweeps, and twice the judgement. */
-const PASSES = 6;
+const MOST_MULTIPLICATIONS = 6e9;
+/** Passes over the moments for each row: target, start, sweeps and the judgement. */
+const PASSES = 5;
 
 /** The layers whose sums gain by it, with their codes; the others round to nearest. */
 export async function roundWeights(
@@ -77,10 +80,10 @@ export async function roundWeights(
     const rows = layerRows(plan.node, plan.weight.tensor?.shape ?? [], plan.inputAxis);
     if (input === undefined || observation === undefined || observation.notFinite > 0 || rows === null) return [];
     const bytes = (observation.elements / observation.rows) * 4;
-    return [new Layer(plan, rows, input, bytes, block, Math.ceil(ROWS / data.samples))];
+    return [new Layer(plan, rows, input, bytes, block, data.samples)];
   });
   const perSample = layers.reduce((sum, layer) => sum + layer.bytesPerSample, 0);
-  const batchSize = Math.max(1, Math.min(MOST_BATCH, Math.floor(HELD_BYTES / Math.max(1, perSample))));
+  const batchSize = batchSizeFor(perSample);
   const products = await context.open(productsModel());
   try {
     for (const group of groupsOf(layers, (layer) => layer.bytes(batchSize))) {
@@ -109,7 +112,7 @@ async function gather(
   const { model: copy, values } = cloneModel(model);
   const read = new Set(layers.map(({ plan }) => values.get(plan.data) ?? plan.data));
   copy.graph.outputs.splice(0, copy.graph.outputs.length, ...read);
-  const session = await context.open(copy);
+  const session = await context.open(copy, { memoryPattern: false });
   let samples = 0;
   try {
     for await (const feeds of context.calibration?.batches(batchSize) ?? []) {
@@ -118,6 +121,7 @@ async function gather(
         const tensor = outputs[layer.plan.data.name];
         if (tensor !== undefined) await layer.add(tensor, samples, products);
       }
+      discard(outputs);
       samples += Object.values(feeds)[0]?.shape[0] ?? 1;
       await context.progress(samples, context.calibration?.samples ?? samples, 'inputs of layers');
     }
@@ -221,15 +225,15 @@ class Layer {
     input: QuantizationParameters,
     bytesPerSample: number,
     block: number,
-    positions: number,
+    samples: number,
   ) {
     this.plan = plan;
     this.input = input;
     this.bytesPerSample = bytesPerSample;
     this.#rows = rows;
-    this.#positions = positions;
     this.#blocks = Math.ceil(rows.columns / block);
     this.#size = Math.ceil(rows.columns / this.#blocks);
+    this.#positions = Math.ceil(Math.max(FEWEST_ROWS, Math.min(MOST_ROWS, ROWS_A_COLUMN * this.#size)) / samples);
   }
 
   get #parts(): number {
@@ -303,6 +307,7 @@ class Layer {
       for (let index = 0; index < sums.length; index++)
         sums[index] = (sums[index] as number) + (added[index] as number);
     }
+    discard(found);
   }
 
   /** The codes that the moments ask for, or null when those rounded to nearest are as good; frees the moments. */
@@ -324,7 +329,7 @@ class Layer {
     const row = new Float64Array(size);
     const before = new Int8Array(size);
     const after = new Int8Array(size);
-    let gained = 0;
+    let change = 0;
     for (let part = 0; part < this.#parts; part++) {
       const group = Math.floor(part / this.#blocks);
       const start = (part % this.#blocks) * size;
@@ -344,7 +349,12 @@ class Layer {
         after.set(before);
         const keepScale = view.channels === 1 || this.#blocks > 1;
         const fitted = descend(row, after, scale, moments, weight.minimumScale(channel), keepScale);
-        gained += productError(row, before, scale, judged) - productError(row, after, fitted, judged);
+        change += errorChange(
+          row,
+          Float64Array.from(before, (code) => code * scale),
+          Float64Array.from(after, (code) => code * fitted),
+          judged,
+        );
         scales[channel] = fitted;
         for (let column = 0; column < length; column++) {
           codes[at(column)] = after[column] as number;
@@ -358,6 +368,6 @@ class Layer {
         }
       }
     }
-    return gained > 0 ? { codes, scales, shift } : null;
+    return change < 0 ? { codes, scales, shift } : null;
   }
 }
