@@ -14,13 +14,20 @@ export interface CoremlOptions {
   readonly batch: number;
   /** The most of any dimension that stays open. */
   readonly largest: number;
-  /** The first input as a picture whose pixels are 0 to 255. */
-  readonly image: 'none' | 'rgb' | 'bgr' | 'gray';
-  readonly imageScale: number;
+  /** Open dimensions by name: `sequence=64` fixes one, `sequence=64:128` allows these sizes only. */
+  readonly sizes: readonly string[];
+  /** The first input as a picture whose pixels are 0 to 255; `auto` takes colours, scale and bias from the preprocessing. */
+  readonly image: 'none' | 'auto' | 'rgb' | 'bgr' | 'gray';
+  /** Of each channel, or one for all. */
+  readonly imageScale: readonly number[];
   /** Of each channel; added after the scale. */
   readonly imageBias: readonly number[];
   /** Class names of the first output; none makes no classifier. */
   readonly labels: readonly string[];
+  /** For Xcode and the app; the licence is the model's own where it says one. */
+  readonly author: string;
+  readonly version: string;
+  readonly license: string;
 }
 
 export const COREML_DEFAULTS: CoremlOptions = {
@@ -29,10 +36,14 @@ export const COREML_DEFAULTS: CoremlOptions = {
   weights: 'none',
   batch: 1,
   largest: 512,
+  sizes: [],
   image: 'none',
-  imageScale: 1,
+  imageScale: [1],
   imageBias: [],
   labels: [],
+  author: '',
+  version: '',
+  license: '',
 };
 
 const schema = z.strictObject({
@@ -49,10 +60,22 @@ const schema = z.strictObject({
     .describe('How large weights are stored: int8 and palettes need iOS 16, int4 in blocks iOS 18.'),
   batch: z.number().int().min(0).max(4096).describe('Batch size where the model leaves it open; 0 keeps it open.'),
   largest: z.number().int().min(1).max(65536).describe('The most of a dimension that stays open.'),
-  image: z.enum(['none', 'rgb', 'bgr', 'gray']).describe('The first input as a picture instead of an array.'),
-  imageScale: z.number().describe('Pixels, 0 to 255, are multiplied by this.'),
+  sizes: z
+    .array(z.string().regex(/^[^=]+=[1-9]\d{0,7}(:[1-9]\d{0,7})*$/))
+    .describe('Open dimensions by name: sequence=64 fixes one, sequence=64:128 allows these sizes only.'),
+  image: z
+    .enum(['none', 'auto', 'rgb', 'bgr', 'gray'])
+    .describe('The first input as a picture instead of an array; auto as the preprocessing says.'),
+  imageScale: z
+    .array(z.number())
+    .min(1)
+    .max(4)
+    .describe('Pixels, 0 to 255, are multiplied by this: one number, or one for each channel.'),
   imageBias: z.array(z.number()).max(4).describe('Added to each channel after the scale.'),
   labels: z.array(z.string()).describe('Class names of the first output.'),
+  author: z.string().max(1000).describe('Author, as Xcode shows it.'),
+  version: z.string().max(1000).describe('Version of the model, as Xcode shows it.'),
+  license: z.string().max(10_000).describe("Licence; the model's own where this is empty."),
 });
 
 export const COREML: TargetFacts<CoremlOptions> = {

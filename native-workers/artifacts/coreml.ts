@@ -3,13 +3,21 @@
  * systems only; elsewhere the package is read back and run on ONNX Runtime, which the report says in these words.
  */
 import { join } from 'node:path';
-import { type Attempt, convert, type NamedFeature, refusalError } from '../formats/coreml/convert.ts';
+import {
+  type Attempt,
+  type ConvertOptions,
+  convert,
+  type NamedFeature,
+  refusalError,
+} from '../formats/coreml/convert.ts';
 import { prepare } from '../formats/coreml/prepare.ts';
 import type { MilFunction } from '../formats/coreml/program.ts';
 import { TARGETS } from '../formats/coreml/schema.ts';
 import { writePackage } from '../formats/coreml/write-package.ts';
 import { quantizationOf } from '../graph/inspect-quantization.ts';
 import type { Model } from '../graph/model.ts';
+import { HoneError } from '../protocol/errors.ts';
+import type { Preprocess } from '../protocol/request.ts';
 import { COREML, type CoremlOptions } from './coreml-options.ts';
 import { artifactName } from './file-name.ts';
 import type { ArtifactOperator, ArtifactTarget, SignatureValue, TargetContext } from './target.ts';
@@ -77,7 +85,7 @@ export const coreml: ArtifactTarget<CoremlOptions> = {
 
 function signatureValue({ source, feature }: NamedFeature): SignatureValue {
   const { dtype, shape } = feature.type;
-  const picture = feature.image === undefined ? {} : ({ isPicture: true } as const);
+  const picture = feature.image === undefined ? {} : ({ isPicture: true, pixels: feature.image.pixels } as const);
   return { source, name: feature.name, dtype: dtype === 'int32' ? 'int32' : 'float32', shape, ...picture };
 }
 
@@ -132,21 +140,64 @@ async function attemptOf(model: Model, options: Chosen, context: TargetContext):
   const known = attempts.get(model);
   if (known?.options === key) return known.attempt;
   await context.progress(0, 3, 'preparing the model');
-  const prepared = await prepare(model, context.engine, context.scratch, (_dim, _input, axis) =>
-    axis === 0 && options.batch > 0 ? options.batch : null,
-  );
+  const sizes = sizesOf(options.sizes);
+  const prepared = await prepare(model, context.engine, context.scratch, (dim, _input, axis) => {
+    const given = typeof dim === 'string' ? sizes.get(dim) : undefined;
+    if (given !== undefined) return given.length === 1 ? (given[0] ?? null) : null;
+    return axis === 0 && options.batch > 0 ? options.batch : null;
+  });
   await context.progress(1, 3, 'writing operators');
-  const { image, imageScale, imageBias, labels } = options;
+  const { target, precision, weights, largest, labels, author, version, license } = options;
+  const image = pictureOf(options, context.preprocess ?? null);
   const attempt = convert(prepared, {
-    target: options.target,
-    precision: options.precision,
-    weights: options.weights,
-    largest: options.largest,
-    ...(image === 'none' ? {} : { image: { color: image, scale: imageScale, bias: imageBias } }),
+    target,
+    precision,
+    weights,
+    largest,
+    sizes,
+    metadata: { author, version, license },
+    ...(image === null ? {} : { image }),
     ...(labels.length === 0 ? {} : { labels }),
   });
   attempts.set(model, { options: key, attempt });
   return attempt;
+}
+
+/** `name=64:128` as sizes by name; a name that stands twice has those of the last. */
+function sizesOf(given: readonly string[]): Map<string, number[]> {
+  return new Map(
+    given.map((text) => {
+      const at = text.lastIndexOf('=');
+      return [
+        text.slice(0, at),
+        text
+          .slice(at + 1)
+          .split(':')
+          .map(Number),
+      ] as const;
+    }),
+  );
+}
+
+/** What the artifact makes of pixels: as the options say, or as the data is prepared, (pixel * scale - mean) / std. */
+function pictureOf(options: CoremlOptions, preprocess: Preprocess | null): NonNullable<ConvertOptions['image']> | null {
+  const { image, imageScale, imageBias } = options;
+  if (image === 'none') return null;
+  if (image !== 'auto') return { color: image, scale: imageScale, bias: imageBias };
+  if (preprocess === null)
+    throw new HoneError(
+      'invalid-options',
+      'The preprocessing of the pictures is not known: give it, or set image, imageScale and imageBias.',
+    );
+  const { color = 'rgb', scale = 1 / 255, mean = [], std = [] } = preprocess;
+  const channels = Math.max(mean.length, std.length, 1);
+  const deviation = (channel: number): number => std[std.length === 1 ? 0 : channel] ?? 1;
+  const each = Array.from({ length: channels }, (_, channel) => channel);
+  return {
+    color,
+    scale: each.map((channel) => scale / deviation(channel)),
+    bias: each.map((channel) => -(mean[mean.length === 1 ? 0 : channel] ?? 0) / deviation(channel)),
+  };
 }
 
 function notesOf(options: Chosen, inputs: readonly NamedFeature[]): string[] {
@@ -160,6 +211,8 @@ function notesOf(options: Chosen, inputs: readonly NamedFeature[]): string[] {
     notes.push('The Neural Engine computes in float16 only: in float32 this one runs on the CPU and the GPU.');
   if (options.weights !== 'none')
     notes.push(`Large weights are stored as ${options.weights}; measure the metric on your own data.`);
+  if (inputs.some(({ feature }) => feature.enumerated !== undefined))
+    notes.push(`Sizes that it takes: ${options.sizes.join(', ')}.`);
   if (inputs.some(({ feature }) => feature.range !== undefined))
     notes.push(
       `Open dimensions run from 1 to ${options.largest}; open shapes often keep a model off the Neural Engine.`,

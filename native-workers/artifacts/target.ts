@@ -8,6 +8,7 @@ import type { Model } from '../graph/model.ts';
 import type { Value } from '../graph/value.ts';
 import type { Engine, Feeds, SessionOptions } from '../lib/engine.ts';
 import type { LoadRow, unsupportedNodeSchema } from '../protocol/facts.ts';
+import type { Preprocess } from '../protocol/request.ts';
 import type { TargetFacts } from './target-facts.ts';
 
 export interface Coverage {
@@ -33,6 +34,8 @@ export interface TargetContext {
   readonly scratch: string;
   /** The model for formats of fixed sizes, with this size where inputs leave the batch open (1 unless said); made once each. */
   prepared(batch?: number): Promise<PreparedModel>;
+  /** How the data is prepared for the model, where that is known. */
+  readonly preprocess?: Preprocess | null;
   /** ONNX or ORT files of the other models that ship in the same package, for lists that must cover all of them. */
   readonly companions?: readonly string[];
   progress(done: number, total: number, what: string): Promise<void>;
@@ -84,6 +87,8 @@ export interface SignatureValue {
   readonly quantization?: { readonly scale: number; readonly zeroPoint: number };
   /** The artifact takes a picture here, of pixels 0 to 255, and not an array. */
   readonly isPicture?: true;
+  /** Of a picture: what the artifact makes of each pixel from 0 to 255, by channel (or for all), `pixel * scale + bias`. */
+  readonly pixels?: { readonly scale: readonly number[]; readonly bias: readonly number[] };
   /** Of a float output that is computed from integers: the real value of one step of them. */
   readonly step?: number;
 }

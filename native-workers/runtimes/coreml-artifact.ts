@@ -9,7 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { ArtifactSession, ArtifactSignature, TargetRuntime } from '../artifacts/target.ts';
+import type { ArtifactSession, ArtifactSignature, SignatureValue, TargetRuntime } from '../artifacts/target.ts';
 import { raise } from '../formats/coreml/raise.ts';
 import { readPackage } from '../formats/coreml/read-package.ts';
 import { onnxBytes, onnxSize, writeOnnx } from '../formats/onnx/write.ts';
@@ -51,9 +51,11 @@ function session(
   return {
     async run(feeds): Promise<Feeds> {
       const given: Feeds = {};
-      for (const { source, name, dtype, shape } of signature.inputs) {
+      for (const { source, name, dtype, shape, pixels } of signature.inputs) {
         const tensor = feeds[source];
-        if (tensor !== undefined) given[name] = asArray(tensor, dtype, shape.length);
+        if (tensor === undefined) continue;
+        const array = asArray(tensor, dtype, shape.length);
+        given[name] = pixels === undefined ? array : asPixels(array, pixels);
       }
       const results = await inner.run(given);
       return Object.fromEntries(
@@ -79,6 +81,21 @@ function asArray(tensor: HostTensor, dtype: string, rank: number): HostTensor {
   return dtype === 'int32'
     ? { dtype: 'int32', shape, data: Int32Array.from(numbers) }
     : { dtype: 'float32', shape, data: Float32Array.from(numbers) };
+}
+
+/** What the model is given as pixels for what the source is given: the source's numbers are made inside. */
+function asPixels(tensor: HostTensor, { scale, bias }: NonNullable<SignatureValue['pixels']>): HostTensor {
+  const { data, shape } = tensor;
+  if (!(data instanceof Float32Array)) return tensor;
+  const [, channels = 1, ...sides] = shape;
+  const inner = sides.reduce((product, side) => product * side, 1);
+  const of = (numbers: readonly number[], channel: number, none: number): number =>
+    numbers[numbers.length === 1 ? 0 : channel] ?? none;
+  const pixels = data.map((value, index) => {
+    const channel = Math.floor(index / inner) % channels;
+    return (value - of(bias, channel, 0)) / of(scale, channel, 1);
+  });
+  return { dtype: 'float32', shape, data: pixels };
 }
 
 /** Xcode's compiler, where it is installed. */

@@ -191,6 +191,7 @@ async function makeArtifact(target: ArtifactTarget, packaged: Packaged, shared: 
       source: packaged.onnx,
       scratch: shared.scratch,
       prepared: packaged.prepared,
+      preprocess: packaged.knowledge.preprocess,
       companions: shared.models.filter((each) => each !== packaged).map(({ onnx }) => onnx),
       progress: (done, total, what) => context.progress({ phase: target.title, done, total, detail: what }),
     };

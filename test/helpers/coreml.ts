@@ -10,14 +10,15 @@ import { onnxBytes } from '../../native-workers/formats/onnx/write.ts';
 import type { Model } from '../../native-workers/graph/model.ts';
 import type { Engine, Feeds } from '../../native-workers/lib/engine.ts';
 import { numbersOf } from '../../native-workers/metrics/rows.ts';
+import type { Preprocess } from '../../native-workers/protocol/request.ts';
 import { openRuntime } from '../../native-workers/runtimes/coreml-artifact.ts';
 import { temporaryFolder } from './temp.ts';
 
-function contextFor(engine: Engine, source: string): TargetContext {
+function contextFor(engine: Engine, source: string, preprocess: Preprocess | null = null): TargetContext {
   const scratch = join(temporaryFolder(), 'scratch');
   mkdirSync(scratch);
   const prepared = (): Promise<never> => Promise.reject(new Error('Core ML prepares the model itself'));
-  return { engine, source, scratch, prepared, progress: async () => undefined };
+  return { engine, source, scratch, prepared, preprocess, progress: async () => undefined };
 }
 
 export async function coverageOf(
@@ -40,9 +41,10 @@ export async function writeCoreml(
   model: Model,
   options: Partial<CoremlOptions> = {},
   source = 'tiny.onnx',
+  preprocess: Preprocess | null = null,
 ): Promise<WrittenPackage> {
   const folder = temporaryFolder();
-  const context = contextFor(engine, source);
+  const context = contextFor(engine, source, preprocess);
   const written = await coreml.write(model, folder, { ...COREML_DEFAULTS, ...options }, context);
   const path = join(folder, written.path);
   return { folder, path, written, main: readPackage(path).main };

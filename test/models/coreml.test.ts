@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { coreml } from '../../native-workers/artifacts/coreml.ts';
 import type { CoremlOptions } from '../../native-workers/artifacts/coreml-options.ts';
+import { openDataset } from '../../native-workers/datasets/open-dataset.ts';
 import { seededInputs } from '../../native-workers/datasets/seeded-inputs.ts';
 import { signatureOf } from '../../native-workers/datasets/signature.ts';
 import { onnxBytes } from '../../native-workers/formats/onnx/write.ts';
 import { openModel } from '../../native-workers/formats/registry.ts';
 import type { Feeds } from '../../native-workers/lib/engine.ts';
 import type { Verification } from '../../native-workers/protocol/facts.ts';
+import type { Preprocess } from '../../native-workers/protocol/request.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { verifyArtifact } from '../../native-workers/verify/verify-artifact.ts';
 import { conformanceFolder } from '../helpers/conformance.ts';
@@ -24,11 +26,13 @@ const TIMEOUT = { timeout: 180_000 };
 async function verify(
   path: string,
   options: Partial<CoremlOptions>,
+  pictures?: { readonly feeds: readonly Feeds[]; readonly preprocess: Preprocess },
 ): Promise<{ verified: Verification; package: WrittenPackage }> {
   const model = await openModel(path);
-  const made = await writeCoreml(engine, model, options, path);
-  const inputs: Feeds[] = [];
-  for await (const batch of seededInputs(signatureOf(model), 2, 1).batches(1)) inputs.push(batch.feeds);
+  const made = await writeCoreml(engine, model, options, path, pictures?.preprocess);
+  const inputs: Feeds[] = [...(pictures?.feeds ?? [])];
+  const seeded = seededInputs(signatureOf(model), 2, 1).batches(1);
+  if (pictures === undefined) for await (const batch of seeded) inputs.push(batch.feeds);
   const source = path.endsWith('.onnx') ? path : onnxBytes(model);
   const reference = await engine.open(source, { threads: 1, optimization: 'disabled' });
   const verified = await verifyArtifact({
@@ -129,6 +133,29 @@ describe.skipIf(!hasShared)('packages of real models', () => {
       written.files.reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
     const plain = await writeCoreml(engine, await openModel(join(SHARED, RESNET)), { target });
     expect(size(made)).toBeLessThan(0.62 * size(plain));
+  });
+});
+
+describe.skipIf(!hasShared)('a package that takes pictures', () => {
+  it('makes the numbers of the preprocessing inside, and names the class', TIMEOUT, async () => {
+    const path = join(SHARED, 'models/glyphs-resnet/model.onnx');
+    const model = await openModel(path);
+    const pictures = await openDataset(join(SHARED, 'models/data/glyphs/test_first256.npz'), signatureOf(model), {
+      model: path,
+    });
+    const feeds: Feeds[] = [];
+    for await (const batch of pictures.batches(1, { limit: 8 })) feeds.push(batch.feeds);
+    const preprocess = {
+      color: 'rgb',
+      scale: 1 / 255,
+      mean: [0.485, 0.456, 0.406],
+      std: [0.229, 0.224, 0.225],
+    } satisfies Preprocess;
+    const labels = [...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
+    const { verified, package: made } = await verify(path, { image: 'auto', labels }, { feeds, preprocess });
+    expect(verified).toMatchObject({ status: 'passed', samples: 8, top1Agreement: 1 });
+    expect(made.main.operations.at(-1)?.type).toBe('classify');
+    expect(made.written.signature.inputs[0]).toMatchObject({ isPicture: true, shape: [1, 3, 48, 48] });
   });
 });
 

@@ -29,7 +29,15 @@ export interface ConvertOptions {
   /** The most of a dimension that stays open. */
   readonly largest: number;
   /** The first input becomes a picture; its pixels, 0 to 255, are multiplied by `scale` and `bias` of each channel is added. */
-  readonly image?: { readonly color: ImageFeature['color']; readonly scale: number; readonly bias: readonly number[] };
+  readonly image?: {
+    readonly color: ImageFeature['color'];
+    /** Of each channel, or one for all. */
+    readonly scale: readonly number[];
+    readonly bias: readonly number[];
+  };
+  /** Sizes that open dimensions of a name may have; those with one are fixed already. */
+  readonly sizes?: ReadonlyMap<string, readonly number[]>;
+  readonly metadata?: { readonly author: string; readonly version: string; readonly license: string };
   /** Class names: the first output becomes the probabilities of a classifier. */
   readonly labels?: readonly string[];
 }
@@ -123,9 +131,9 @@ export function convert(model: Model, options: ConvertOptions): Attempt {
       ...(classifier === null ? {} : { predicted: classifier.predicted }),
       metadata: {
         description: model.docString.slice(0, 1000),
-        version: '',
-        author: '',
-        license: model.metadata.get('license') ?? '',
+        version: options.metadata?.version ?? '',
+        author: options.metadata?.author ?? '',
+        license: options.metadata?.license || (model.metadata.get('license') ?? ''),
       },
     },
   };
@@ -171,16 +179,50 @@ function graphInput(
   if (internal === 'bool') inside = lowering.cast(inside, 'bool');
   const open = shape.some((dim) => dim === null);
   const range = shape.map((dim): [number, number] => (dim === null ? [1, options.largest] : [dim, dim]));
-  let feature: MilFeature = { name: input.name, type, ...(open ? { range } : {}) };
+  const enumerated = open ? enumeratedOf(value, shape, options.sizes) : null;
+  const flexible = enumerated === null ? { range } : { enumerated };
+  let feature: MilFeature = {
+    name: input.name,
+    type,
+    ...(open ? flexible : {}),
+    description: `${dtype} '${value.name}' of the source model`,
+  };
   if (isFirst && options.image !== undefined) {
-    feature = { ...feature, image: imageOf(shape, options.image.color) };
+    const { color } = options.image;
+    feature = {
+      ...feature,
+      image: imageOf(shape, options.image),
+      description: `${color === 'gray' ? 'Grayscale' : color.toUpperCase()} picture, '${value.name}' of the source model`,
+    };
     inside = preprocessed(inside, lowering, options.image);
   }
   lowering.set(value, inside);
   return { source: value.name, feature };
 }
 
-function imageOf(shape: readonly (number | null)[], color: ImageFeature['color']): ImageFeature {
+/** The shapes of an input whose open dimensions have sizes to choose from; null when one of them has none. */
+function enumeratedOf(
+  value: Value,
+  shape: readonly (number | null)[],
+  sizes: ConvertOptions['sizes'],
+): number[][] | null {
+  const symbols = value.type?.kind === 'tensor' ? (value.type.shape ?? []) : [];
+  const choices = shape.map((dim, axis) => {
+    const symbol = symbols[axis];
+    return dim !== null ? null : typeof symbol === 'string' ? (sizes?.get(symbol) ?? []) : [];
+  });
+  const counts = choices.flatMap((choice) => (choice === null ? [] : [choice.length]));
+  const [count = 0] = counts;
+  if (count === 0 || counts.includes(0)) return null;
+  if (counts.some((other) => other !== count))
+    throw new HoneError('invalid-options', `Open dimensions of '${value.name}' must have as many sizes each.`);
+  return Array.from({ length: count }, (_, at) => shape.map((dim, axis) => dim ?? choices[axis]?.[at] ?? 1));
+}
+
+function imageOf(
+  shape: readonly (number | null)[],
+  { color, scale, bias }: NonNullable<ConvertOptions['image']>,
+): ImageFeature {
   const [batch, channels, height, width] = shape;
   const expected = color === 'gray' ? 1 : 3;
   if (
@@ -192,17 +234,27 @@ function imageOf(shape: readonly (number | null)[], color: ImageFeature['color']
   ) {
     throw new Refusal(`a ${color} picture needs an input of shape [1, ${expected}, height, width]`);
   }
-  return { width, height, color };
+  const isFit = (numbers: readonly number[]): boolean => numbers.length <= 1 || numbers.length === expected;
+  if (!isFit(scale) || !isFit(bias) || scale.includes(0))
+    throw new HoneError(
+      'invalid-options',
+      `Scale and bias of a ${color} picture are one number or ${expected}, no scale 0.`,
+    );
+  return { width, height, color, pixels: { scale, bias } };
 }
 
 function preprocessed(
   x: MilValue,
   lowering: Lowering,
-  { scale, bias }: { readonly scale: number; readonly bias: readonly number[] },
+  { scale, bias }: NonNullable<ConvertOptions['image']>,
 ): MilValue {
-  const scaled = scale === 1 ? x : lowering.binary('mul', x, lowering.float(scale, 'image_scale'));
+  const byChannel = (numbers: readonly number[], hint: string): MilValue =>
+    numbers.length === 1
+      ? lowering.float(numbers[0] ?? 0, hint)
+      : lowering.floats(numbers, [1, numbers.length, 1, 1], hint);
+  const scaled = scale.every((value) => value === 1) ? x : lowering.binary('mul', x, byChannel(scale, 'image_scale'));
   if (bias.every((value) => value === 0)) return scaled;
-  return lowering.binary('add', scaled, lowering.floats(bias, [1, bias.length, 1, 1], 'image_bias'));
+  return lowering.binary('add', scaled, byChannel(bias, 'image_bias'));
 }
 
 function graphOutput(value: Value, lowering: Lowering, main: MilFunction): NamedFeature {
@@ -220,7 +272,8 @@ function graphOutput(value: Value, lowering: Lowering, main: MilFunction): Named
   // A function gives what its operations made: inputs and constants go through one.
   if (!isMade) result = lowering.op('identity', { x: result }, result.type);
   main.outputs.push(result);
-  return { source: value.name, feature: { name: result.name, type: result.type } };
+  const description = `'${value.name}' of the source model`;
+  return { source: value.name, feature: { name: result.name, type: result.type, description } };
 }
 
 function removeUnread(main: MilFunction): void {

@@ -64,6 +64,8 @@ export interface ImageFeature {
   readonly width: number;
   readonly height: number;
   readonly color: 'gray' | 'rgb' | 'bgr';
+  /** What the program makes of pixels from 0 to 255. */
+  readonly pixels: { readonly scale: readonly number[]; readonly bias: readonly number[] };
 }
 
 /** An input or output as apps see it. */
@@ -72,6 +74,9 @@ export interface MilFeature {
   readonly type: MilType;
   /** The least and most of each dimension, where the shape is flexible. */
   readonly range?: readonly (readonly [number, number])[];
+  /** The shapes that it may have, the usual one first, where only some sizes are allowed. */
+  readonly enumerated?: readonly (readonly number[])[];
+  readonly description?: string;
   readonly image?: ImageFeature;
 }
 

@@ -3,10 +3,12 @@ import type { FieldWriter } from '../../lib/protobuf-writer.ts';
 import type { ImageFeature, MilFeature, MilPackage } from './program.ts';
 import {
   ARRAY_FEATURE,
+  ARRAY_SHAPE,
   ARRAY_TYPE,
   COLOR_SPACE,
   DESCRIPTION,
   DICTIONARY_FEATURE,
+  ENUMERATED_SHAPES,
   FEATURE,
   FEATURE_TYPE,
   IMAGE_FEATURE,
@@ -33,6 +35,7 @@ export function writeDescription(writer: FieldWriter, model: MilPackage): void {
 
 function writeFeature(writer: FieldWriter, feature: MilFeature): void {
   writer.string(FEATURE.name, feature.name);
+  if (feature.description !== undefined) writer.string(FEATURE.shortDescription, feature.description);
   writer.message(FEATURE.type, (type) => {
     const { image } = feature;
     const { container, dtype } = feature.type;
@@ -44,9 +47,9 @@ function writeFeature(writer: FieldWriter, feature: MilFeature): void {
   });
 }
 
-function writeArray(writer: FieldWriter, { type, range }: MilFeature): void {
-  // With a range the shape is the default one: its least sizes.
-  const shape = type.shape.map((dim, axis) => dim ?? range?.[axis]?.[0] ?? null);
+function writeArray(writer: FieldWriter, { type, range, enumerated }: MilFeature): void {
+  // Of a flexible shape this is the default one: its least sizes, or the first of those that are allowed.
+  const shape = type.shape.map((dim, axis) => dim ?? enumerated?.[0]?.[axis] ?? range?.[axis]?.[0] ?? null);
   if (shape.every((dim) => dim !== null)) {
     for (const dim of shape) writer.int64(ARRAY_FEATURE.shape, BigInt(dim));
   }
@@ -54,6 +57,16 @@ function writeArray(writer: FieldWriter, { type, range }: MilFeature): void {
     ARRAY_FEATURE.dataType,
     type.dtype === 'int32' ? ARRAY_TYPE.int32 : type.dtype === 'fp16' ? ARRAY_TYPE.fp16 : ARRAY_TYPE.fp32,
   );
+  if (enumerated !== undefined) {
+    writer.message(ARRAY_FEATURE.enumeratedShapes, (inner) => {
+      for (const sizes of enumerated) {
+        inner.message(ENUMERATED_SHAPES.shapes, (one) => {
+          for (const dim of sizes) one.int64(ARRAY_SHAPE.shape, BigInt(dim));
+        });
+      }
+    });
+    return;
+  }
   if (range === undefined) return;
   writer.message(ARRAY_FEATURE.shapeRange, (inner) => {
     for (const [least, most] of range) {

@@ -11,14 +11,18 @@ import { Model } from '../../../native-workers/graph/model.ts';
 import { scalarTensor, tensorFromNumbers } from '../../../native-workers/graph/tensor-values.ts';
 import { openRuntime } from '../../../native-workers/runtimes/coreml-artifact.ts';
 import { openEngine } from '../../../native-workers/runtimes/onnxruntime.ts';
-import { coverageOf, type WrittenPackage, writeCoreml } from '../../helpers/coreml.ts';
+import { coverageOf, runCoreml, type WrittenPackage, writeCoreml } from '../../helpers/coreml.ts';
 import { ModelBuilder } from '../../helpers/models.ts';
+import { type Fields, wire } from '../../helpers/wire.ts';
 
 const engine = await openEngine();
 const coverage = (model: Model, options: Partial<CoremlOptions>): Promise<Coverage> =>
   coverageOf(engine, model, options);
 const write = (model: Model, options: Partial<CoremlOptions>): Promise<WrittenPackage> =>
   writeCoreml(engine, model, options);
+
+const modelBytes = ({ path }: WrittenPackage): Buffer =>
+  readFileSync(join(path, 'Data/com.apple.CoreML/model.mlmodel'));
 
 describe('options of a package', () => {
   function classifier(): Model {
@@ -59,7 +63,7 @@ describe('options of a package', () => {
     const labels = ['cat', 'dog', 'owl', 'eel'];
     const { folder, written } = await write(classifier(), {
       image: 'rgb',
-      imageScale: 1 / 255,
+      imageScale: [1 / 255],
       imageBias: [-1, 0, 1],
       labels,
     });
@@ -69,6 +73,148 @@ describe('options of a package', () => {
     const model = readFileSync(join(folder, written.path, 'Data/com.apple.CoreML/model.mlmodel'));
     expect(model.includes('classProbabilities')).toBe(true);
     expect(main.operations.some(({ outputs }) => outputs[0]?.name.includes('mul'))).toBe(true);
+  });
+
+  it('take colours, scale and bias of a picture from the preprocessing', async () => {
+    const preprocess = { color: 'bgr', scale: 1 / 255, mean: [0.1, 0.2, 0.3], std: [0.5, 0.25, 2] } as const;
+    const model = classifier();
+    const made = await writeCoreml(engine, model, { image: 'auto', precision: 'float32' }, 'tiny.onnx', {
+      ...preprocess,
+      mean: [...preprocess.mean],
+      std: [...preprocess.std],
+    });
+    const [input] = made.written.signature.inputs;
+    expect(input).toMatchObject({ isPicture: true });
+    expect(input?.pixels?.scale[1]).toBeCloseTo(1 / 255 / 0.25, 7);
+    expect(input?.pixels?.bias[2]).toBeCloseTo(-0.15, 7);
+    // colorSpace BGR, width and height.
+    expect(
+      modelBytes(made).includes(
+        wire([
+          [
+            4,
+            [
+              [1, 8],
+              [2, 8],
+              [3, 30],
+            ],
+          ],
+        ]),
+      ),
+    ).toBe(true);
+    const pixels = Float32Array.from({ length: 192 }, (_, index) => (index * 37) % 256);
+    const channel = (index: number): number => Math.floor(index / 64);
+    const data = pixels.map(
+      (pixel, index) => (pixel / 255 - (preprocess.mean[channel(index)] ?? 0)) / (preprocess.std[channel(index)] ?? 1),
+    );
+    const feeds = { 'data:0': { dtype: 'float32', shape: [1, 3, 8, 8], data } } as const;
+    const found = (await runCoreml(made, feeds))['true']?.data as Float32Array;
+    const reference = await engine.open(onnxBytes(model));
+    const wanted = (await reference.run(feeds))['true']?.data as Float32Array;
+    await reference.release();
+    found.forEach((value, index) => expect(value).toBeCloseTo(wanted[index] ?? Number.NaN, 5));
+  });
+
+  it('refuse a picture of which the preprocessing is not known', async () => {
+    await expect(write(classifier(), { image: 'auto' })).rejects.toMatchObject({ code: 'invalid-options' });
+    await expect(write(classifier(), { image: 'rgb', imageScale: [1, 2] })).rejects.toMatchObject({
+      code: 'invalid-options',
+    });
+    await expect(write(classifier(), { image: 'gray' })).rejects.toMatchObject({ code: 'operator-unsupported' });
+  });
+
+  it('fix an open size, or allow some sizes only, and run at each of them', async () => {
+    const build = new ModelBuilder();
+    const x = build.input('x', ['batch', 'sequence', 4]);
+    build.graph.outputs.push(build.op('MatMul', [x, build.weight('w', [4, 3])], 'y'));
+    const model = new Model(build.graph, 17, 8);
+    const fixed = await write(model, { sizes: ['sequence=6'] });
+    expect(fixed.written.signature.inputs[0]?.shape).toEqual([1, 6, 4]);
+    const some = await write(model, { sizes: ['sequence=6:12'], precision: 'float32' });
+    expect(some.written.signature.inputs[0]?.shape).toEqual([1, null, 4]);
+    const shape = (length: number): Fields => [
+      [1, 1],
+      [1, length],
+      [1, 4],
+    ];
+    expect(
+      modelBytes(some).includes(
+        wire([
+          [
+            21,
+            [
+              [1, shape(6)],
+              [1, shape(12)],
+            ],
+          ],
+        ]),
+      ),
+    ).toBe(true);
+    expect(some.written.notes.join()).toContain('sequence=6:12');
+    for (const length of [6, 12]) {
+      const data = Float32Array.from({ length: length * 4 }, (_, index) => Math.sin(index));
+      const found = (await runCoreml(some, { x: { dtype: 'float32', shape: [1, length, 4], data } }))['y'];
+      expect(found?.shape).toEqual([1, length, 3]);
+    }
+    const range = await write(model, { largest: 99 });
+    // lowerBound 1, upperBound 99 between two sizes that are fixed.
+    expect(
+      modelBytes(range).includes(
+        wire([
+          [
+            31,
+            [
+              [
+                1,
+                [
+                  [1, 1],
+                  [2, 1],
+                ],
+              ],
+              [
+                1,
+                [
+                  [1, 1],
+                  [2, 99],
+                ],
+              ],
+              [
+                1,
+                [
+                  [1, 4],
+                  [2, 4],
+                ],
+              ],
+            ],
+          ],
+        ]),
+      ),
+    ).toBe(true);
+    await expect(write(model, { batch: 0, sizes: ['batch=1:2:3', 'sequence=6:12'] })).rejects.toMatchObject({
+      code: 'invalid-options',
+    });
+  });
+
+  it('say author, version and licence, and what inputs are', async () => {
+    const model = classifier();
+    model.metadata.set('license', 'MIT');
+    const own = modelBytes(await write(model, { author: 'Ada', version: '1.2' }));
+    expect(
+      own.includes(
+        wire([
+          [
+            100,
+            [
+              [2, '1.2'],
+              [3, 'Ada'],
+              [4, 'MIT'],
+            ],
+          ],
+        ]),
+      ),
+    ).toBe(true);
+    expect(own.includes("float32 'data:0' of the source model")).toBe(true);
+    expect(modelBytes(await write(model, { license: 'Apache-2.0' })).includes('MIT')).toBe(false);
   });
 
   it('refuse labels that are not as many as the classes', async () => {

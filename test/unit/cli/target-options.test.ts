@@ -6,7 +6,7 @@ describe('targetOptions', () => {
     const settings = ['ort.style=runtime', 'coreml.batch=4', 'coreml.labels=a,b', 'coreml.imageScale=0.5'];
     expect(targetOptions(settings, ['ort', 'coreml'])).toEqual({
       ort: { style: 'runtime' },
-      coreml: { batch: 4, labels: ['a', 'b'], imageScale: 0.5 },
+      coreml: { batch: 4, labels: ['a', 'b'], imageScale: [0.5] },
     });
     expect(targetOptions([], ['ort'])).toEqual({});
   });
