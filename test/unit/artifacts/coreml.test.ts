@@ -112,7 +112,7 @@ describe('options of a package', () => {
     const reference = await engine.open(onnxBytes(model));
     const wanted = (await reference.run(feeds))['true']?.data as Float32Array;
     await reference.release();
-    found.forEach((value, index) => expect(value).toBeCloseTo(wanted[index] ?? Number.NaN, 5));
+    for (const [index, value] of found.entries()) expect(value).toBeCloseTo(wanted[index] ?? Number.NaN, 5);
   });
 
   it('refuse a picture of which the preprocessing is not known', async () => {
