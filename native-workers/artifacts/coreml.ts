@@ -136,7 +136,7 @@ async function chosenFor(model: Model, asked: CoremlOptions, context: TargetCont
 const attempts = new WeakMap<Model, { readonly options: string; readonly attempt: Attempt }>();
 
 async function attemptOf(model: Model, options: Chosen, context: TargetContext): Promise<Attempt> {
-  const key = JSON.stringify(options);
+  const key = JSON.stringify([options, context.preprocess ?? null]);
   const known = attempts.get(model);
   if (known?.options === key) return known.attempt;
   await context.progress(0, 3, 'preparing the model');
