@@ -137,21 +137,14 @@ async function reduceRanges(request: ObserveRequest, running: Map<Value, Running
     const value = mapped(values, original);
     const channel = request.channels.get(original);
     const others = channel === undefined ? null : otherAxes(channel.rank, channel.axis);
+    // Of all elements, or by channel, from which those of all elements follow.
     return {
       original,
-      min: reduction(value, 'ReduceMin', null, 'min'),
-      max: reduction(value, 'ReduceMax', null, 'max'),
-      sum: reduction(value, 'ReduceMean', null, 'mean'),
+      min: reduction(value, 'ReduceMin', others, 'min'),
+      max: reduction(value, 'ReduceMax', others, 'max'),
+      mean: reduction(value, 'ReduceMean', others, 'mean'),
       size: reduction(value, 'Size', null, 'size'),
-      channels:
-        others === null
-          ? null
-          : {
-              mean: reduction(value, 'ReduceMean', others, 'channelMean'),
-              squares: reduction(value, 'ReduceSumSquare', others, 'channelSquares'),
-              min: reduction(value, 'ReduceMin', others, 'channelMin'),
-              max: reduction(value, 'ReduceMax', others, 'channelMax'),
-            },
+      squares: others === null ? null : reduction(value, 'ReduceSumSquare', others, 'squares'),
     };
   });
   const session = await request.open(model, { memoryPattern: false });
@@ -166,22 +159,18 @@ async function reduceRanges(request: ObserveRequest, running: Map<Value, Running
       for (const name of names) {
         const state = running.get(name.original) ?? emptyState();
         running.set(name.original, state);
-        const min = scalar(outputs[name.min]);
-        const max = scalar(outputs[name.max]);
-        // The mean is NaN where any element is; the engine's minimum and maximum may pass a NaN over.
-        if (!Number.isFinite(min) || !Number.isFinite(max) || Number.isNaN(scalar(outputs[name.sum]))) {
+        const [mins, maxs, mean] = [name.min, name.max, name.mean].map((reduced) => floats(outputs[reduced])) as Three;
+        const min = mins.reduce((least, each) => Math.min(least, each), Number.POSITIVE_INFINITY);
+        const max = maxs.reduce((most, each) => Math.max(most, each), Number.NEGATIVE_INFINITY);
+        // A mean is NaN where any element is; the engine's minimum and maximum may pass a NaN over.
+        if (!Number.isFinite(min) || !Number.isFinite(max) || mean.some(Number.isNaN)) {
           state.notFinite++;
           continue;
         }
-        merge(state, min, max, scalar(outputs[name.size]), rowsOf(feeds));
-        if (name.channels !== null) {
-          mergeChannels(state, scalar(outputs[name.size]), {
-            mean: floats(outputs[name.channels.mean]),
-            squares: floats(outputs[name.channels.squares]),
-            min: floats(outputs[name.channels.min]),
-            max: floats(outputs[name.channels.max]),
-          });
-        }
+        const elements = scalar(outputs[name.size]);
+        merge(state, min, max, elements, rowsOf(feeds));
+        if (name.squares !== null)
+          mergeChannels(state, elements, { mean, squares: floats(outputs[name.squares]), min: mins, max: maxs });
       }
       batches++;
       samples += rowsOf(feeds);
@@ -306,6 +295,8 @@ function merge(state: Running, min: number, max: number, elements: number, rows:
           max: state.average.max + MOVING_AVERAGE * (max - state.average.max),
         };
 }
+
+type Three = [Float32Array, Float32Array, Float32Array];
 
 function mergeChannels(
   state: Running,

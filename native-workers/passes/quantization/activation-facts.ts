@@ -47,6 +47,12 @@ export function activationFacts(
   };
 }
 
+/** Power of the elements over the power of their error; null without a histogram, or without error. */
+export function signalToNoise(observation: Observation, parameters: QuantizationParameters): number | null {
+  const { histogram } = observation;
+  return histogram === null || histogram.total === 0 ? null : errorsOf(histogram, parameters).signalToNoise;
+}
+
 /** Rounding costs step^2/12 an element; clipping the squared distance to the bound; exact zeros cost nothing. */
 function errorsOf(
   histogram: Histogram,

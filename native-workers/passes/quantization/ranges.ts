@@ -17,6 +17,7 @@ import type { Value } from '../../graph/value.ts';
 import type { Feeds } from '../../lib/engine.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import type { PassContext } from '../pass.ts';
+import { signalToNoise } from './activation-facts.ts';
 import type { Placement } from './placement.ts';
 import { probeBatches, probeSamples } from './probes.ts';
 import type { RoundedWeight } from './round-weights.ts';
@@ -51,6 +52,8 @@ const PROBE_SAMPLES = 64;
  */
 const CANDIDATE_ORDER: readonly RangeMethod[] = ['mse', ...RANGE_METHODS.filter((method) => method !== 'mse')];
 const REQUIRED_GAIN = 0.9;
+/** Ranges whose own squared error is more than this many times the least are not tried at all. */
+const HOPELESS = 4;
 /** Candidates whose error at the readers is within this factor of the least are compared at the outputs of the model. */
 const NEAR = 2;
 
@@ -160,7 +163,8 @@ async function chooseByOutputError(
     }
     const [first] = candidates;
     if (first !== undefined) chosen.set(source, first);
-    if (candidates.length > 1) contested.set(source, candidates);
+    const hopeful = withoutHopeless(candidates, observation);
+    if (hopeful.length > 1) contested.set(source, hopeful);
   }
   const close = await compareAtReaders(model, placement, observations, contested, context);
   for (const [source, [best]] of close) if (best !== undefined) chosen.set(source, best);
@@ -170,6 +174,13 @@ async function chooseByOutputError(
   for (const [source, best] of await compareAtOutputs(model, placement, observations, products, type, context))
     chosen.set(source, best);
   return chosen;
+}
+
+/** Without those whose own error, by the histogram, is so many times the least that no reader could make up for it. */
+function withoutHopeless(candidates: readonly Candidate[], observation: Observation): Candidate[] {
+  const ratios = candidates.map(({ parameters }) => signalToNoise(observation, parameters) ?? Number.POSITIVE_INFINITY);
+  const best = Math.max(...ratios);
+  return candidates.filter((_, index) => !Number.isFinite(best) || (ratios[index] as number) * HOPELESS >= best);
 }
 
 /** The candidates of each source whose error at its readers is near the least, the least first; none for a model too large. */
