@@ -3,6 +3,7 @@
  * by the same code. The data is decoded once and kept while it is small; sessions of one timing run in turns.
  */
 import { readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { seededFeeds } from '../bench/inputs.ts';
@@ -129,6 +130,14 @@ export class ModelTrial implements Trial {
   }
 
   async measure(models: readonly Model[]): Promise<readonly number[]> {
+    const { seed, benchmark } = this.#request;
+    const setting = [seed, benchmark.threads?.[0] ?? 1, benchmark.batch?.[0] ?? null];
+    // Times of one timing belong together, so they are remembered together.
+    const key = ['measure', ...this.#clock(), ...setting, ...models.map(hashModel)];
+    return this.#memory.recall(key, z.array(z.number()), () => this.#measure(models));
+  }
+
+  async #measure(models: readonly Model[]): Promise<number[]> {
     const threads = this.#request.benchmark.threads?.[0] ?? 1;
     const times: number[][] = models.map(() => []);
     const sessions: Session[] = [];
@@ -158,7 +167,7 @@ export class ModelTrial implements Trial {
   }
 
   async profile(model: Model): Promise<ReadonlyMap<string, number>> {
-    const key = ['profile', this.#engine.name, this.#engine.version, hashModel(model), this.#request.seed];
+    const key = ['profile', ...this.#clock(), hashModel(model), this.#request.seed];
     return new Map(await this.#memory.recall(key, timesSchema, async () => [...(await this.#profile(model))]));
   }
 
@@ -187,6 +196,11 @@ export class ModelTrial implements Trial {
     const reference = await this.#reference?.catch(() => null);
     await reference?.data.close();
     await reference?.session.release();
+  }
+
+  /** What times depend on besides the model. */
+  #clock(): string[] {
+    return [this.#engine.name, this.#engine.version, cpus()[0]?.model ?? '', String(availableParallelism())];
   }
 
   #sourceHash(): Promise<string> {
