@@ -54,7 +54,7 @@ export function tfliteKotlin(request: SnippetRequest): string {
       `                ${kotlinReal(value, `outputs.getValue(${kotlinString(value.name)}).read${ACCESS[value.dtype]}()`)},`,
   );
   return joined([
-    `// Runs ${inComment(file)}, put into the assets of the app, on LiteRT: implementation("com.google.ai.edge.litert:litert:2.0.1") or newer.\n// Its operators are those of TensorFlow Lite ${requires['TensorFlow Lite'] ?? ''}.`,
+    `// Runs ${inComment(file)}, put into the assets of the app, on LiteRT: implementation("com.google.ai.edge.litert:litert:2.1.0") or newer.\n// Its operators are those of TensorFlow Lite ${requires['TensorFlow Lite'] ?? ''}.`,
     kotlinImports(
       request,
       ['Accelerator', 'CompiledModel', 'TensorBuffer'].map((name) => `com.google.ai.edge.litert.${name}`),

@@ -110,6 +110,27 @@ describe('makePackages', () => {
     expect(existsSync(join(out, 'ort.zip'))).toBe(true);
   });
 
+  it.skipIf(process.platform === 'win32')('takes a hostile name as text, and none of it as a path', async () => {
+    const folder = temporaryFolder();
+    const model = await classifier(`a"b$c\n\u202e;rm -rf ~\`.${'n'.repeat(180)}.onnx`, folder);
+    writeFileSync(join(folder, 'labels.txt'), 'a\u202e\n"b"\n$c\n../d\n');
+    const { out, facts } = await pack(model, { targets: ['ort', 'tflite', 'coreml'], zip: true });
+    expect(facts.artifacts.map(({ status, verified }) => [status, verified?.status])).toEqual([
+      ['made', 'passed'],
+      ['made', 'passed'],
+      ['made', 'passed'],
+    ]);
+    for (const { target, path } of facts.artifacts) {
+      expect(path).toMatch(/^\w+[\\/][\w.-]{1,160}$/);
+      const sums = readFileSync(join(out, target, 'SHA256SUMS'), 'utf8')
+        .trimEnd()
+        .split('\n');
+      for (const line of sums) expect(line.slice(0, 64)).toBe(digest(join(out, target, line.slice(66))));
+      for (const file of ['MODEL_CARD.md', 'Example.swift'])
+        expect(readFileSync(join(out, target, file), 'utf8')).not.toContain('\u202e');
+    }
+  });
+
   it('keeps what other targets made when one fails, with the reason', async () => {
     const { out, facts } = await pack(await classifier(), {
       targets: ['ort', 'tflite'],
