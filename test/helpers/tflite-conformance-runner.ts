@@ -1,15 +1,25 @@
-/** A child process of `runTfliteConformance`: converts the model of a test, runs it on LiteRT, compares with what is expected. */
+/**
+ * A child process of `runTfliteConformance`: converts the model of a test, runs it on LiteRT, compares with what is expected. In
+ * place of LiteRT, Hone's own reader opens the file again and ONNX Runtime runs it.
+ */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExternalFiles } from '../../native-workers/formats/onnx/external-data.ts';
 import { readOnnx } from '../../native-workers/formats/onnx/read.ts';
 import { readTensor } from '../../native-workers/formats/onnx/read-tensor.ts';
+import { onnxBytes } from '../../native-workers/formats/onnx/write.ts';
 import { convert } from '../../native-workers/formats/tflite/convert.ts';
+import { readTflite } from '../../native-workers/formats/tflite/read.ts';
 import { writeTflite } from '../../native-workers/formats/tflite/write.ts';
 import { elementCount } from '../../native-workers/graph/dtype.ts';
 import type { Tensor } from '../../native-workers/graph/tensor.ts';
-import { tensorFromHost, toHostTensor, toNumbers } from '../../native-workers/graph/tensor-values.ts';
+import {
+  tensorFromHost,
+  tensorFromNumbers,
+  toHostTensor,
+  toNumbers,
+} from '../../native-workers/graph/tensor-values.ts';
 import { MemorySource } from '../../native-workers/lib/bytes.ts';
 import type { Feeds, HostTensor } from '../../native-workers/lib/engine.ts';
 import { ProtobufReader } from '../../native-workers/lib/protobuf-reader.ts';
@@ -18,6 +28,7 @@ import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { prepareModel } from '../../native-workers/worker/prepare-model.ts';
 
 const folder = process.argv[2] ?? '';
+const readsBack = process.argv[3] === 'read-back';
 const engine = await openEngine();
 const lines: string[] = [];
 const runtime = await LiteRt.create({ log: (line) => lines.push(line) });
@@ -60,7 +71,7 @@ async function run(name: string): Promise<Outcome> {
     if (graph === null) return { verdict: 'refused', detail: `${refused[0]?.type}: ${refused[0]?.reason}` };
     const path = join(scratch, 'test.tflite');
     writeTflite(graph, path);
-    const session = await runtime.open(readFileSync(path));
+    const session = readsBack ? await openBack(path) : await runtime.open(readFileSync(path));
     const given = graph.inputs.map((input) => [input.name, feeds[input.source]] as const);
     const raw = await session.run(Object.fromEntries(given.flatMap(([key, value]) => (value ? [[key, value]] : []))));
     results = Object.fromEntries(
@@ -69,7 +80,7 @@ async function run(name: string): Promise<Outcome> {
         HostTensor,
       ][],
     );
-    session.release();
+    await session.release();
   } catch (thrown) {
     return { verdict: 'error', detail: String(thrown) };
   }
@@ -81,6 +92,24 @@ async function run(name: string): Promise<Outcome> {
     if (difference !== null) return { verdict: 'differ', detail: `${output}: ${difference}` };
   }
   return { verdict: 'pass', detail: '' };
+}
+
+/** A session under the names of the file. */
+async function openBack(path: string): Promise<{ run(feeds: Feeds): Promise<Feeds>; release(): Promise<void> }> {
+  const model = readTflite(path);
+  const session = await engine.open(onnxBytes(model));
+  const types = new Map(model.graph.inputs.map(({ name, type }) => [name, type]));
+  const stored = (name: string, host: HostTensor): HostTensor => {
+    const type = types.get(name);
+    const dtype = type?.kind === 'tensor' ? type.dtype : null;
+    if (dtype === null || dtype === undefined || dtype === host.dtype) return host;
+    return toHostTensor(tensorFromNumbers(dtype, toNumbers(tensorFromHost(host)), host.shape));
+  };
+  return {
+    run: (feeds) =>
+      session.run(Object.fromEntries(Object.entries(feeds).map(([name, host]) => [name, stored(name, host)]))),
+    release: () => session.release(),
+  };
 }
 
 /** Operands that say shapes, axes and counts: real models have them as constants, and these tests as inputs. */

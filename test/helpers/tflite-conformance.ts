@@ -14,14 +14,16 @@ export interface TfliteOutcome {
   readonly detail: string;
 }
 
+/** `way`: on LiteRT, or through Hone's own reader on ONNX Runtime. */
 export async function runTfliteConformance(
   names: readonly string[],
   processes = 2,
+  way: 'litert' | 'read-back' = 'litert',
 ): Promise<Map<string, TfliteOutcome>> {
   const outcomes = new Map<string, TfliteOutcome>();
   const queue = [...names];
   const work = async (): Promise<void> => {
-    while (queue.length > 0) await oneProcess(queue, outcomes);
+    while (queue.length > 0) await oneProcess(queue, outcomes, way);
   };
   await Promise.all(Array.from({ length: processes }, work));
   return outcomes;
@@ -30,10 +32,12 @@ export async function runTfliteConformance(
 /** One process for so many tests: wasm memory is not given back. */
 const TESTS_PER_PROCESS = 150;
 
-function oneProcess(queue: string[], outcomes: Map<string, TfliteOutcome>): Promise<void> {
+function oneProcess(queue: string[], outcomes: Map<string, TfliteOutcome>, way: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const runner = join(ROOT, 'test', 'helpers', 'tflite-conformance-runner.ts');
-    const child: ChildProcess = fork(runner, [conformanceFolder()], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const child: ChildProcess = fork(runner, [conformanceFolder(), way], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
     let current: string | undefined;
     let done = 0;
     const next = (): void => {

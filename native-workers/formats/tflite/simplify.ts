@@ -25,11 +25,17 @@ export function simplify(graph: TflGraph): void {
   }
 }
 
-/** Makes every reader of `before` read `after`. */
-function replace(graph: TflGraph, before: TflTensor, after: TflTensor): void {
+/** Makes every reader of a key read its value, all in one walk: a recurrent layer has thousands. */
+function replaceAll(graph: TflGraph, replaced: ReadonlyMap<TflTensor, TflTensor>): void {
+  if (replaced.size === 0) return;
+  const last = (tensor: TflTensor): TflTensor => {
+    let found = tensor;
+    for (let next = replaced.get(found); next !== undefined; next = replaced.get(found)) found = next;
+    return found;
+  };
   for (const operator of graph.operators) {
-    if (operator.inputs.includes(before))
-      operator.inputs = operator.inputs.map((input) => (input === before ? after : input));
+    if (operator.inputs.some((input) => input !== null && replaced.has(input)))
+      operator.inputs = operator.inputs.map((input) => (input === null ? null : last(input)));
   }
 }
 
@@ -44,6 +50,7 @@ export function permutationOf(operator: TflOperator): number[] {
 /** Two transposes in a row are one, or none; a transpose that moves only sizes of 1 is a reshape. */
 function joinTransposes(graph: TflGraph): void {
   const makers = makersOf(graph.operators);
+  const replaced = new Map<TflTensor, TflTensor>();
   for (const operator of graph.operators) {
     if (operator.code !== 'TRANSPOSE') continue;
     const [x] = operator.inputs;
@@ -55,9 +62,10 @@ function joinTransposes(graph: TflGraph): void {
     const joined = permutationOf(operator).map((axis) => first[axis] ?? 0);
     if (joined.every((axis, index) => axis === index)) {
       if (isOutput(graph, y)) continue;
-      replace(graph, y, maker.inputs[0]);
+      replaced.set(y, maker.inputs[0]);
     } else operator.inputs = [maker.inputs[0], int32Constant(joined, operator)];
   }
+  replaceAll(graph, replaced);
 }
 
 function int32Constant(values: readonly number[], { inputs }: TflOperator): TflTensor {
@@ -69,6 +77,7 @@ function int32Constant(values: readonly number[], { inputs }: TflOperator): TflT
 /** A reshape of a reshape reads the first one's input; one to the same shape is nothing. */
 function joinReshapes(graph: TflGraph): void {
   const makers = makersOf(graph.operators);
+  const replaced = new Map<TflTensor, TflTensor>();
   for (const operator of graph.operators) {
     if (operator.code !== 'RESHAPE') continue;
     const [x, shape] = operator.inputs;
@@ -78,8 +87,9 @@ function joinReshapes(graph: TflGraph): void {
     if (maker?.code === 'RESHAPE' && maker.inputs[0]) operator.inputs = [maker.inputs[0], shape];
     const [source] = operator.inputs;
     if (source && source.shape.join() === y.shape.join() && !isOutput(graph, y) && source.constant === null)
-      replace(graph, y, source);
+      replaced.set(y, source);
   }
+  replaceAll(graph, replaced);
 }
 
 function fuseActivations(graph: TflGraph): void {
