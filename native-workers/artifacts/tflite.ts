@@ -3,11 +3,12 @@
  * last where that saves transposes. No custom and no Flex operators are written: they would need a runtime that has them.
  */
 import { join } from 'node:path';
-import { type Conversion, convert, refusalError } from '../formats/tflite/convert.ts';
+import { type Conversion, convert, refusalError, unknownOperators } from '../formats/tflite/convert.ts';
 import { makersOf, type TflGraph, type TflTensor, type TflValue } from '../formats/tflite/ir.ts';
 import { openBatch } from '../formats/tflite/open-batch.ts';
 import { writeTflite } from '../formats/tflite/write.ts';
 import type { Model } from '../graph/model.ts';
+import { toHoneError } from '../protocol/errors.ts';
 import { artifactName } from './file-name.ts';
 import type { ArtifactOperator, ArtifactTarget, PreparedModel, SignatureValue, TargetContext } from './target.ts';
 import { TFLITE, type TfliteOptions } from './tflite-options.ts';
@@ -24,7 +25,7 @@ export const tflite: ArtifactTarget<TfliteOptions> = {
   runtimeModule: 'runtimes/litert-artifact.ts',
 
   async coverage(model, options, context) {
-    const { nodes, refused } = (await conversionOf(model, options, context)).conversion;
+    const { nodes, refused } = await judged(model, options, context);
     const refusedNodes = refused.filter(({ type }) => type !== 'input' && type !== 'output').length;
     return { nodes, supported: nodes - refusedNodes, unsupported: refused.map((each) => ({ ...each })) };
   },
@@ -58,6 +59,21 @@ function operatorsOf({ operators }: TflGraph): ArtifactOperator[] {
     outputs: outputs.map(({ name }) => name),
     sources: [source, ...fused],
   }));
+}
+
+/** A model with operators that the engine does not know cannot be prepared; then at least these are named, all of them. */
+async function judged(
+  model: Model,
+  options: TfliteOptions,
+  context: TargetContext,
+): Promise<Omit<Conversion, 'graph'>> {
+  try {
+    return (await conversionOf(model, options, context)).conversion;
+  } catch (thrown) {
+    const unknown = toHoneError(thrown).code === 'runtime-rejected-model' ? unknownOperators(model) : [];
+    if (unknown.length === 0) throw thrown;
+    return { nodes: model.graph.nodes.size, refused: unknown };
+  }
 }
 
 interface Converted {

@@ -85,6 +85,21 @@ export function convert(
   }
 }
 
+/** The nodes whose operator is not converted whatever its shapes are: all that can be said of a model that the engine refuses. */
+export function unknownOperators(model: Model): Refused[] {
+  return topologicalOrder(model.graph).flatMap((node) =>
+    findLowering(node) === null && !model.functions.some(({ name }) => name === node.opType)
+      ? [
+          {
+            node: node.label,
+            type: node.domain === '' ? node.opType : `${node.domain}:${node.opType}`,
+            reason: UNKNOWN,
+          },
+        ]
+      : [],
+  );
+}
+
 const UNKNOWN = 'TFLite has no such operator, and Hone has no decomposition of it';
 
 /** A quantized node that TFLite has no quantized operator for is computed in float, between DEQUANTIZE and QUANTIZE. */

@@ -125,7 +125,7 @@ function move(graph: TflGraph, moved: ReadonlySet<TflOperator>): void {
     const before = operator.outputs;
     operator.outputs = before.map((output) => {
       const shape = channelsLast(output.shape.length).map((axis) => output.shape[axis] ?? 1);
-      return { ...output, name: `${output.name}_last`, shape };
+      return { ...output, name: output.name === '' ? '' : `${output.name}_last`, shape };
     });
     if (operator.code === 'BROADCAST_TO' || operator.code === 'TILE') operator.options = {};
     made.push(operator);

@@ -5,6 +5,8 @@ import { HoneError } from '../../protocol/errors.ts';
 import { readTfliteFile, type TfliteFile } from './file.ts';
 import { GraphBuilder } from './raise/builder.ts';
 import { ELEMENTWISE } from './raise/elementwise.ts';
+import { FURTHER } from './raise/further.ts';
+import { INDEXING } from './raise/indexing.ts';
 import type { Raise } from './raise/operator.ts';
 import { SHAPES } from './raise/shapes.ts';
 import { WINDOWS } from './raise/windows.ts';
@@ -17,7 +19,13 @@ const OPSET = 18;
 const OPSET_OF_OTHER_WIDTHS = 21;
 const IR_VERSION = 10;
 
-const OPERATORS: Readonly<Record<string, Raise>> = { ...WINDOWS, ...ELEMENTWISE, ...SHAPES };
+const OPERATORS: Readonly<Record<string, Raise>> = {
+  ...WINDOWS,
+  ...ELEMENTWISE,
+  ...SHAPES,
+  ...INDEXING,
+  ...FURTHER,
+};
 
 /**
  * Reads the first graph of the file. Throws `operator-unsupported` naming every kind of operator that ONNX cannot stand for

@@ -190,6 +190,50 @@ describe('what TFLite cannot express', () => {
     expect(coverage.unsupported.every(({ reason, node }) => reason !== '' && node !== '')).toBe(true);
   });
 
+  it('names every node that cannot be converted, also behind one that cannot', async () => {
+    const build = new ModelBuilder('chain');
+    const x = build.input('x', [2, 3]);
+    const w = build.weight('w', [3, 3]);
+    const first = build.op('FusedMatMul', [x, w], 'a', {}, 'com.microsoft');
+    const middle = build.op('Relu', [first], 'b');
+    const texts = build.op('Multinomial', [middle], 'd', { sample_size: 2 });
+    texts.type = tensorType('int32', [2, 2]);
+    const pooled = build.op(
+      'Det',
+      [
+        build.op(
+          'Reshape',
+          [
+            build.op('Concat', [x, middle, middle, x, x, x, x, x], 'e', { axis: 0 }),
+            build.graph.addInitializer('s', tensorFromInt64([3, 4, 4], [3])),
+          ],
+          'f',
+        ),
+      ],
+      'g',
+    );
+    const model = build.outputs(texts, pooled).model();
+    model.opsets.set('com.microsoft', 1);
+    const coverage = await coverageOf(model);
+    expect(coverage.unsupported.map(({ type, node }) => `${type} ${node}`)).toEqual([
+      'com.microsoft:FusedMatMul a_node',
+      'Multinomial d_node',
+      'Det g_node',
+    ]);
+    // What is left: Relu, Concat, Reshape.
+    expect(coverage).toMatchObject({ nodes: 6, supported: 3 });
+  });
+
+  it('names every operator of a domain that the engine does not know', async () => {
+    const build = new ModelBuilder('foreign');
+    const first = build.op('Foo', [build.input('x', [2])], 'a', {}, 'my.domain');
+    const model = build.outputs(build.op('Bar', [build.op('Relu', [first], 'b')], 'y', {}, 'my.domain')).model();
+    model.opsets.set('my.domain', 1);
+    const { nodes, supported, unsupported } = await coverageOf(model);
+    expect(unsupported.map(({ type }) => type)).toEqual(['my.domain:Foo', 'my.domain:Bar']);
+    expect([nodes, supported]).toEqual([3, 1]);
+  });
+
   it('stops the writer with the first node', async () => {
     const build = new ModelBuilder('odd');
     const unique = build.op('Unique', [build.input('x', [4])], 'u');

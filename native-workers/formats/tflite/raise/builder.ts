@@ -209,9 +209,10 @@ export class GraphBuilder {
     );
   }
 
-  /** As `constant`, for the weights of a product or convolution: their integers keep their type. */
+  /** As `constant`, for the weights of a product or convolution: their integers keep their type. They may be computed. */
   weights(index: number, perm: readonly number[] | null): Value {
     const tensor = this.tensor(index);
+    if (tensor.data === null) return perm === null ? this.value(index) : this.transpose(this.value(index), perm);
     return this.#constant(tensor, codesOf(tensor), perm, null);
   }
 

@@ -82,6 +82,23 @@ const binaryThen =
     builder.define(output(operator, builder), then(y, builder), layout);
   };
 
+/** A quotient rounded down, or what it leaves, which has the sign of the divisor: ONNX's Mod of integers. */
+function floorDivision(part: 'quotient' | 'rest'): Raise {
+  return (operator, builder) => {
+    const [a, b] = [input(operator, 0, builder), input(operator, 1, builder)];
+    const layout = sharedLayout([a, b], builder);
+    const [x, y] = [inLayout(a, layout, builder), inLayout(b, layout, builder)];
+    const isFloat = builder.tensor(a).dtype.startsWith('float');
+    const quotient = (): Value =>
+      isFloat
+        ? builder.op('Floor', [builder.op('Div', [x, y])])
+        : builder.op('Div', [builder.op('Sub', [x, builder.op('Mod', [x, y])]), y]);
+    const rest = (): Value =>
+      isFloat ? builder.op('Sub', [x, builder.op('Mul', [quotient(), y])]) : builder.op('Mod', [x, y]);
+    builder.define(output(operator, builder), part === 'rest' ? rest() : quotient(), layout);
+  };
+}
+
 const leakyRelu: Raise = (operator, builder) => {
   const alpha = new Options(operator, 'LeakyReluOptions').float('alpha');
   const data = input(operator, 0, builder);
@@ -177,8 +194,8 @@ export const ELEMENTWISE: Readonly<Record<string, Raise>> = {
   MINIMUM: binary('Min'),
   POW: binary('Pow'),
   SQUARED_DIFFERENCE: binaryThen('Sub', (value, b) => b.op('Mul', [value, value])),
-  FLOOR_DIV: binaryThen('Div', (value, b) => b.op('Floor', [value])),
-  FLOOR_MOD: binary('Mod'),
+  FLOOR_DIV: floorDivision('quotient'),
+  FLOOR_MOD: floorDivision('rest'),
   EQUAL: binary('Equal'),
   NOT_EQUAL: binaryThen('Equal', (value, b) => b.op('Not', [value])),
   LESS: binary('Less'),

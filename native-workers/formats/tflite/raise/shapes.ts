@@ -1,7 +1,6 @@
 /** Operators that move, cut, join or reduce, and matrix products: most in the layout of the file. */
 import { intAttribute, stringAttribute } from '../../../graph/attribute.ts';
 import { DTYPES } from '../../../graph/dtype.ts';
-import type { GraphBuilder } from './builder.ts';
 import { codesOf } from './codes.ts';
 import { activate, axisIn, inLayout, input, Options, output, type Raise, rankOf, sharedLayout } from './operator.ts';
 import { meanCodes } from './rounding.ts';
@@ -111,7 +110,7 @@ const fullyConnected: Raise = (operator, builder) => {
       ? builder.value(data)
       : builder.op('Reshape', [builder.value(data), builder.int64s([-1, inputs])]);
   const bias = operator.inputs[2];
-  const terms = [flat, filter.data === null ? builder.value(weight) : builder.weights(weight, null)];
+  const terms = [flat, builder.weights(weight, null)];
   if (bias !== undefined && bias >= 0)
     terms.push(builder.bias(bias, source.dtype === 'float32' ? null : source.quantization, filter.quantization));
   const product = builder.op('Gemm', terms, { transB: intAttribute(1) });
@@ -233,13 +232,6 @@ const unpack: Raise = (operator, builder) => {
   });
 };
 
-const gather: Raise = (operator, builder) => {
-  const options = new Options(operator, 'GatherOptions');
-  if (options.int('batch_dims') !== 0) throw builder.unsupported(operator, 'ONNX has no Gather with batch dimensions.');
-  const inputs = [builder.value(input(operator, 0, builder)), builder.value(input(operator, 1, builder))];
-  builder.define(output(operator, builder), builder.op('Gather', inputs, { axis: intAttribute(options.int('axis')) }));
-};
-
 const argument: Raise = (operator, builder) => {
   const [axis = 0] = builder.numbers(input(operator, 1, builder));
   const target = builder.tensor(output(operator, builder));
@@ -307,21 +299,6 @@ const cumulativeSum: Raise = (operator, builder) => {
   builder.define(output(operator, builder), builder.op('CumSum', inputs, flags));
 };
 
-const gatherNd: Raise = (operator, builder) => {
-  const indices = toInt64(input(operator, 1, builder), builder);
-  builder.define(
-    output(operator, builder),
-    builder.op('GatherND', [builder.value(input(operator, 0, builder)), indices]),
-  );
-};
-
-function toInt64(index: number, builder: GraphBuilder) {
-  const value = builder.value(index);
-  return builder.tensor(index).dtype === 'int64'
-    ? value
-    : builder.op('Cast', [value], { to: intAttribute(DTYPES.int64.code) });
-}
-
 export const SHAPES: Readonly<Record<string, Raise>> = {
   RESHAPE: reshape,
   SQUEEZE: squeeze,
@@ -344,8 +321,6 @@ export const SHAPES: Readonly<Record<string, Raise>> = {
   SPLIT_V: split,
   PACK: pack,
   UNPACK: unpack,
-  GATHER: gather,
-  GATHER_ND: gatherNd,
   ARG_MAX: argument,
   ARG_MIN: argument,
   TOPK_V2: topK,

@@ -38,7 +38,6 @@ const conv: Raise = (operator, builder) => {
   const [data, weight] = [input(operator, 0, builder), input(operator, 1, builder)];
   const source = builder.tensor(data);
   const filter = builder.tensor(weight);
-  if (filter.data === null) throw builder.unsupported(operator, 'its filter is computed.');
   const [, height = 1, width = 1, last = 1] = filter.shape;
   const channels = source.shape[3] ?? 1;
   const strides = [options.int('stride_h', 1), options.int('stride_w', 1)];
