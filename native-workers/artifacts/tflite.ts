@@ -24,6 +24,9 @@ export const tflite: ArtifactTarget<TfliteOptions> = {
   tolerance: { float: 1e-4, steps: 3 },
   runtimeModule: 'runtimes/litert-artifact.ts',
 
+  /** On x86, ONNX Runtime would make int8 activations uint8, and leave those of several readers, and what they feed, in float. */
+  referenceOptions: () => ({ config: { 'session.qdqisint8allowed': '1' } }),
+
   async coverage(model, options, context) {
     const { nodes, refused } = await judged(model, options, context);
     const refusedNodes = refused.filter(({ type }) => type !== 'input' && type !== 'output').length;

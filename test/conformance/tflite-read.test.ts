@@ -2,15 +2,21 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { tflite } from '../../native-workers/artifacts/tflite.ts';
+import { TFLITE_DEFAULTS } from '../../native-workers/artifacts/tflite-options.ts';
 import { describeEnvironment } from '../../native-workers/bench/environment.ts';
 import { onnxBytes } from '../../native-workers/formats/onnx/write.ts';
+import { openModel } from '../../native-workers/formats/registry.ts';
 import { readTflite } from '../../native-workers/formats/tflite/read.ts';
 import { validate } from '../../native-workers/graph/validate.ts';
 import type { Engine, HostTensor, Session } from '../../native-workers/lib/engine.ts';
+import { LiteRt } from '../../native-workers/runtimes/litert.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { Comparison, type Difference } from '../../native-workers/verify/compare.ts';
 import { readNpz } from '../helpers/npz-read.ts';
 import { hasShared, SHARED } from '../helpers/shared.ts';
+import { temporaryFolder } from '../helpers/temp.ts';
+import { operatorCounts, tfliteContext } from '../helpers/tflite.ts';
 
 interface Listed {
   readonly models: readonly {
@@ -18,6 +24,8 @@ interface Listed {
     readonly golden?: { readonly cases: readonly { readonly case: string }[] };
   }[];
 }
+
+const QUANTIZED = /int8|quant|ptq/;
 
 /** Exact everywhere: its weights are too small to saturate. */
 const EXACT = 'vww_96_int8.tflite';
@@ -70,5 +78,32 @@ describe.skipIf(!hasShared)('real TFLite models', () => {
         else expect(steps.max).toBeLessThanOrEqual(file === EXACT ? 0 : allowed);
       }
     },
+  );
+
+  it.each(models.filter(({ file }) => QUANTIZED.test(file)))(
+    '$file is written as it was, and gives the same integers on LiteRT',
+    async ({ file, golden }) => {
+      const folder = temporaryFolder();
+      const source = join(SHARED, 'real', file);
+      const model = await openModel(source);
+      model.source = null;
+      const context = await tfliteContext(model, folder);
+      const { path } = await tflite.write(model, folder, TFLITE_DEFAULTS, context);
+      const bytes = readFileSync(join(folder, path));
+      const counts = operatorCounts(bytes);
+      expect(counts).toEqual(operatorCounts(readFileSync(source)));
+      const runtime = await LiteRt.create();
+      const session = await runtime.open(bytes);
+      for (const { case: name } of golden?.cases ?? []) {
+        const arrays = await readNpz(join(SHARED, 'real', 'golden', file, `${name}.npz`));
+        const feeds = session.inputs.map((input, index) => [input.name, arrays[`in${index}`] as HostTensor]);
+        const outputs = await session.run(Object.fromEntries(feeds));
+        session.outputs.forEach((output, index) => {
+          expect(outputs[output.name]?.data).toEqual(arrays[`out${index}`]?.data);
+        });
+      }
+      session.release();
+    },
+    60_000,
   );
 });

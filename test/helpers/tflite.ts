@@ -50,7 +50,10 @@ export async function runTflite(
     const data = seededInputs(signature, samples * (signature.inputs[0] ? leadingSize(model) : 1), 7);
     for await (const batch of runnableBatches(data, signature, { seed: 7 })) inputs.push(batch.feeds);
   }
-  const reference = await context.engine.open(context.source, { threads: 1 });
+  const reference = await context.engine.open(context.source, {
+    threads: 1,
+    ...tflite.referenceOptions?.(TFLITE_DEFAULTS),
+  });
   const path = join(folder, written.path);
   const verified = await verifyArtifact({
     target: { ...tflite, tolerance: written.tolerance ?? tflite.tolerance },

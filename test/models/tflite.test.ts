@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../native-workers/datasets/open-dataset.ts';
+import { seededInputs } from '../../native-workers/datasets/seeded-inputs.ts';
 import { signatureOf } from '../../native-workers/datasets/signature.ts';
 import { writeOnnx } from '../../native-workers/formats/onnx/write.ts';
 import { openModel } from '../../native-workers/formats/registry.ts';
@@ -54,24 +55,37 @@ describe.skipIf(!hasShared)('models', () => {
 });
 
 describe.skipIf(!hasShared)('INT8 by Hone, with ranges from real pictures', () => {
-  it.each(['glyphs-resnet', 'glyphs-mobilenetv2'])(
-    '%s is within a step of ONNX Runtime',
-    async (name) => {
+  /**
+   * Most steps between LiteRT and ONNX Runtime. What is left are sums: XNNPACK multiplies by integers of 21 bits where ONNX
+   * Runtime has 24, and no scale says more. In each of the 4 of 256 samples whose output differs, exactly one element of one ADD
+   * rounds otherwise, and in no other sample does any (but one, whose output is the same).
+   */
+  it.each([
+    ['glyphs-resnet', { pictures: 1, random: 1 }],
+    ['glyphs-mobilenetv2', { pictures: 1, random: 2 }],
+  ] as const)(
+    '%s is within a step of ONNX Runtime on pictures and on random inputs',
+    async (name, most) => {
       const folder = temporaryFolder();
       const source = join(SHARED, 'models', name, 'model.onnx');
       const data = join(SHARED, 'models', 'data', 'glyphs');
       const path = join(folder, 'int8.onnx');
       const model = await int8Model(source, join(data, 'calib.npz'), folder);
       await writeOnnx(model, path);
-      const pictures = await openDataset(join(data, 'test_first256.npz'), signatureOf(model), { model: source });
-      const feeds: Feeds[] = [];
-      for await (const batch of pictures.batches(16, { limit: 64 })) feeds.push(batch.feeds);
-      const { verified, path: file } = await runTflite(await openModel(path), folder, {}, 1, feeds);
-      expect(verified).toMatchObject({ status: 'passed', top1Agreement: 1, errors: [] });
-      expect(verified.steps?.withinOne ?? 0).toBeGreaterThanOrEqual(0.99);
-      expect(verified.steps?.max ?? 99).toBeLessThanOrEqual(3);
-      // The scores alone are dequantized: nothing between is, only to be quantized again.
-      expect(operatorCounts(readFileSync(file))['DEQUANTIZE']).toBe(1);
+      const signature = signatureOf(model);
+      const pictures = await openDataset(join(data, 'test_first256.npz'), signature, { model: source });
+      for (const [kind, inputs] of Object.entries({ pictures, random: seededInputs(signature, 64, 7) })) {
+        const feeds: Feeds[] = [];
+        for await (const batch of inputs.batches(16, { limit: 64 })) feeds.push(batch.feeds);
+        const { verified, path: file } = await runTflite(await openModel(path), folder, {}, 1, feeds);
+        expect(verified).toMatchObject({ status: 'passed', errors: [] });
+        expect(verified.steps?.withinOne ?? 0).toBeGreaterThanOrEqual(0.999);
+        expect(verified.steps?.max ?? 99).toBeLessThanOrEqual(most[kind as keyof typeof most]);
+        if (kind === 'pictures') expect(verified.top1Agreement).toBe(1);
+        // The scores alone are dequantized: nothing between is, only to be quantized again.
+        const counts = operatorCounts(readFileSync(file));
+        expect([counts['DEQUANTIZE'], counts['QUANTIZE']]).toEqual([1, 1]);
+      }
     },
     MINUTES,
   );

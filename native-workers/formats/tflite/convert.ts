@@ -9,13 +9,14 @@ import type { Node } from '../../graph/node.ts';
 import { topologicalOrder } from '../../graph/traversal.ts';
 import type { Value } from '../../graph/value.ts';
 import { HoneError } from '../../protocol/errors.ts';
-import type { TflGraph, TflOperator, TflTensor, TflValue } from './ir.ts';
+import type { Quantization, TflGraph, TflOperator, TflTensor, TflValue } from './ir.ts';
 import { assignLayout } from './layout.ts';
 import { Lowering } from './lower/lowering.ts';
 import { findLowering } from './lower/registry.ts';
 import { internalType, NOT_CONVERTED, Refusal, type StaticType, type WeightPrecision } from './lower/terms.ts';
-import { isDequantize, planQuantization, storedTypeOf } from './plan-quantization.ts';
+import { planQuantization } from './plan-quantization.ts';
 import { simplify } from './simplify.ts';
+import { isDequantize, readersOf, type StoredType } from './stored-type.ts';
 import { dynamicWeights, halfWeights } from './weight-precision.ts';
 
 export interface Refused {
@@ -141,18 +142,16 @@ function graphInput(value: Value, lowering: Lowering): TflValue {
     signature: null,
   };
   const made = { source: value.name, name: value.name, tensor };
-  const [reader] = value.consumers;
-  const stored =
-    reader !== undefined && isDequantize(reader) && reader.inputs[0] === value ? storedTypeOf(reader) : null;
+  const [reader] = readersOf(value);
+  const stored = reader !== undefined && isDequantize(reader) ? lowering.plan.types.of(reader) : null;
   if (
     stored !== null &&
     stored.quantization.scales.length === 1 &&
     (dtype === 'int8' || dtype === 'uint8' || dtype === 'int16')
   ) {
-    const { scales, zeroPoints } = stored.quantization;
-    const shift = dtype === 'uint8' ? 128 : 0;
-    tensor.quantization = { scales, zeroPoints: zeroPoints.map((zero) => zero + shift), axis: 0 };
-    lowering.setCodes(value, shift === 0 ? tensor : lowering.emit('QUANTIZE', [tensor], { shape, ...stored }));
+    tensor.quantization = movedTo(dtype, stored);
+    const isStored = stored.dtype === dtype;
+    lowering.setCodes(value, isStored ? tensor : lowering.emit('QUANTIZE', [tensor], { shape, ...stored }));
     return made;
   }
   lowering.define(value, lowering.cast(tensor, internalType(dtype)));
@@ -232,9 +231,14 @@ function codesAsOutput(value: Value, dtype: DType, lowering: Lowering): TflTenso
   const codes = lowering.findCodes(value);
   if (codes === null || codes.quantization === null || codes.constant !== null) return null;
   if (codes.dtype === dtype) return codes;
-  const zeroPoints = codes.quantization.zeroPoints.map((zero) => zero + 128);
-  const quantization = { ...codes.quantization, zeroPoints };
+  const quantization = movedTo(dtype, { dtype: codes.dtype, quantization: codes.quantization });
   return lowering.emit('QUANTIZE', [codes], { shape: codes.shape, dtype, quantization });
+}
+
+/** The same real values in 8-bit codes of the other sign. */
+function movedTo(dtype: DType, { dtype: from, quantization }: StoredType): Quantization {
+  const shift = dtype === from ? 0 : dtype === 'uint8' ? 128 : -128;
+  return { ...quantization, zeroPoints: quantization.zeroPoints.map((zero) => zero + shift) };
 }
 
 /** Names are unique and of plain characters; what a name was is told by the signature. */

@@ -1,26 +1,22 @@
 /**
  * Decides which nodes run on quantized tensors: those between DequantizeLinear and QuantizeLinear, whose integers TFLite's own
- * operators take. Nothing that runs so is dequantized and quantized again. uint8 becomes int8 by moving the zero point by 128,
- * which changes no real value.
+ * operators take. Nothing that runs so is dequantized and quantized again.
  */
-import type { DType } from '../../graph/dtype.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { Node } from '../../graph/node.ts';
-import { toNumbers } from '../../graph/tensor-values.ts';
 import { topologicalOrder } from '../../graph/traversal.ts';
 import type { Value } from '../../graph/value.ts';
-import type { Quantization } from './ir.ts';
+import { isDequantize, isQuantize, type StoredType, StoredTypes, sameQuantization, WEIGHTED } from './stored-type.ts';
 
-export interface StoredType {
-  readonly dtype: DType;
-  readonly quantization: Quantization;
-}
+const ACTIVATIONS: ReadonlySet<string> = new Set(['int8', 'uint8', 'int16']);
 
 export interface QuantizationPlan {
   /** Nodes whose inputs and outputs are quantized. One that turns out not to be expressible so is taken out again. */
   readonly nodes: Set<Node>;
   /** How their outputs are stored. */
   readonly outputs: ReadonlyMap<Value, StoredType>;
+  /** How codes of the graph are stored. */
+  readonly types: StoredTypes;
 }
 
 /** Operators with kernels on quantized tensors, and how many of their inputs are such: null for all. */
@@ -60,47 +56,9 @@ const QUANTIZED: ReadonlyMap<string, number | null> = new Map([
     'Gather',
   ].map((name) => [name, 1] as const),
 ]);
-const WEIGHTED: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
-
-/** Whether the node is one of ONNX's, or one of ONNX Runtime's older ones that mean the same. */
-export function isQuantize(node: Node): boolean {
-  return node.opType === 'QuantizeLinear' && (node.domain === '' || node.domain === 'com.microsoft');
-}
-
-export function isDequantize(node: Node): boolean {
-  return node.opType === 'DequantizeLinear' && (node.domain === '' || node.domain === 'com.microsoft');
-}
-
-/** Scale, zero point and type of a QuantizeLinear or DequantizeLinear with constant operands; null for all others. */
-export function storedTypeOf(node: Node): StoredType | null {
-  const [x, scaleValue, zeroValue] = node.inputs;
-  if (!scaleValue?.tensor || (node.int('block_size', 0) !== 0 && scaleValue.tensor.shape.length > 1)) return null;
-  if (zeroValue && !zeroValue.tensor) return null;
-  const scales = toNumbers(scaleValue.tensor);
-  const declared = zeroValue?.tensor?.dtype ?? (isDequantize(node) ? (x?.tensor?.dtype ?? typeOf(x ?? null)) : 'uint8');
-  if (scaleValue.tensor.shape.length > 1 || declared === null) return null;
-  const shift = declared === 'uint8' ? 128 : declared === 'uint4' ? 8 : 0;
-  const dtype = declared === 'uint8' ? 'int8' : declared === 'uint4' ? 'int4' : declared;
-  if (!['int8', 'int16', 'int32', 'int4'].includes(dtype)) return null;
-  const zeros = zeroValue?.tensor ? toNumbers(zeroValue.tensor) : scales.map(() => 0);
-  if (dtype === 'int16' && zeros.some((zero) => zero !== 0)) return null;
-  const axis = scales.length === 1 ? 0 : node.int('axis', 1);
-  return { dtype, quantization: { scales, zeroPoints: zeros.map((zero) => zero - shift), axis } };
-}
-
-function typeOf(value: Value | null): DType | null {
-  return value?.type?.kind === 'tensor' ? value.type.dtype : null;
-}
-
-export function sameQuantization(a: StoredType, b: StoredType): boolean {
-  return (
-    a.dtype === b.dtype &&
-    a.quantization.scales.join() === b.quantization.scales.join() &&
-    a.quantization.zeroPoints.join() === b.quantization.zeroPoints.join()
-  );
-}
 
 export function planQuantization(graph: Graph): QuantizationPlan {
+  const types = new StoredTypes(graph);
   const nodes = new Set<Node>();
   const outputs = new Map<Value, StoredType>();
   const isInterface = new Set(graph.outputs);
@@ -109,23 +67,23 @@ export function planQuantization(graph: Graph): QuantizationPlan {
   // From the end, since an activation hands what comes after it to the operator before.
   for (const node of order.toReversed()) {
     for (const output of node.outputs)
-      if (output !== null) stored.set(output, storedAfter(output, isInterface, stored));
+      if (output !== null) stored.set(output, storedAfter(output, isInterface, stored, types));
   }
   for (const node of order) {
     const count = node.domain === '' ? QUANTIZED.get(node.opType) : undefined;
     if (count === undefined) continue;
     const inputs = node.inputs.slice(0, count ?? node.inputs.length);
-    const types = inputs.map((input) => (input === null ? null : inputType(input, outputs)));
+    const given = inputs.map((input) => (input === null ? null : inputType(input, outputs, types)));
     const results = node.outputs.map((output) => (output === null ? null : (stored.get(output) ?? null)));
-    if (types.includes(null) || results.includes(null) || results.length === 0) continue;
-    if (!isExpressible(node, types as StoredType[], inputs as Value[], results as StoredType[])) continue;
+    if (given.includes(null) || results.includes(null) || results.length === 0) continue;
+    if (!isExpressible(node, given as StoredType[], inputs as Value[], results as StoredType[])) continue;
     nodes.add(node);
     node.outputs.forEach((output, index) => {
       const type = results[index];
       if (output !== null && type) outputs.set(output, type);
     });
   }
-  return { nodes, outputs };
+  return { nodes, outputs, types };
 }
 
 /** How a value is stored if all that reads it quantizes it the same way, itself or after an activation. */
@@ -133,12 +91,13 @@ function storedAfter(
   value: Value,
   isInterface: ReadonlySet<Value>,
   stored: ReadonlyMap<Value, StoredType | null>,
+  types: StoredTypes,
 ): StoredType | null {
   if (isInterface.has(value) || value.consumers.size === 0) return null;
   let found: StoredType | null = null;
   for (const reader of value.consumers) {
     let type: StoredType | null = null;
-    if (isQuantize(reader) && reader.inputs[0] === value) type = storedTypeOf(reader);
+    if (isQuantize(reader) && reader.inputs[0] === value) type = types.of(reader);
     else if (reader.is('Relu', 'Clip') && reader.inputs[0] === value && value.consumers.size === 1)
       type = reader.outputs[0] ? (stored.get(reader.outputs[0]) ?? null) : null;
     if (type === null || type.quantization.scales.length !== 1) return null;
@@ -148,10 +107,10 @@ function storedAfter(
   return found;
 }
 
-function inputType(value: Value, outputs: ReadonlyMap<Value, StoredType>): StoredType | null {
+function inputType(value: Value, outputs: ReadonlyMap<Value, StoredType>, types: StoredTypes): StoredType | null {
   const planned = outputs.get(value);
   if (planned !== undefined) return planned;
-  return value.producer !== null && isDequantize(value.producer) ? storedTypeOf(value.producer) : null;
+  return value.producer !== null && isDequantize(value.producer) ? types.of(value.producer) : null;
 }
 
 function isExpressible(
@@ -161,8 +120,7 @@ function isExpressible(
   results: readonly StoredType[],
 ): boolean {
   const [x, weights] = types;
-  if (x === undefined || x.quantization.scales.length !== 1 || (x.dtype !== 'int8' && x.dtype !== 'int16'))
-    return false;
+  if (x === undefined || x.quantization.scales.length !== 1 || !ACTIVATIONS.has(x.dtype)) return false;
   if (results.some((result) => result.dtype !== x.dtype || result.quantization.scales.length !== 1)) return false;
   if (!WEIGHTED.has(node.opType)) {
     return types.every((type) => type.dtype === x.dtype && type.quantization.scales.length === 1);
@@ -170,6 +128,8 @@ function isExpressible(
   if (weights === undefined) return false;
   const isConstant = inputs[1]?.producer?.inputs[0]?.tensor != null;
   if (!isConstant) return node.is('MatMul') && weights.quantization.scales.length === 1 && weights.dtype === x.dtype;
+  // The older kernels of uint8 take weights with one scale and a zero point, those of int8 none.
+  if (x.dtype === 'uint8') return weights.dtype === 'uint8' && weights.quantization.scales.length === 1;
   if (weights.dtype !== 'int8' && weights.dtype !== 'int4') return false;
   return weights.quantization.zeroPoints.every((zero) => zero === 0);
 }

@@ -40,8 +40,10 @@ export class Weights {
     const { tensor } = this;
     if (tensor.constant === null) return this.#lowering.transpose(tensor, perm);
     const shape = perm.map((axis) => tensor.shape[axis] ?? 1);
-    const quantization =
-      tensor.quantization === null ? null : { ...tensor.quantization, axis: perm.indexOf(tensor.quantization.axis) };
+    const { quantization: before } = tensor;
+    // With one scale the axis is 0: LiteRT sends a DEPTHWISE_CONV_2D of another to a kernel that rounds each product twice.
+    const axis = before === null || before.scales.length === 1 ? 0 : perm.indexOf(before.axis);
+    const quantization = before === null ? null : { ...before, axis };
     return { ...tensor, shape, constant: permutedTensor(tensor.constant, perm), quantization };
   }
 }

@@ -1,6 +1,7 @@
 /** Activations: TFLite's own where it has them, else from arithmetic. Formulas are those of ONNX's operator pages. */
+import type { DType } from '../../../graph/dtype.ts';
 import type { Node } from '../../../graph/node.ts';
-import type { TflTensor } from '../ir.ts';
+import type { Options, TflTensor } from '../ir.ts';
 import type { BuiltinOperator } from '../schema.ts';
 import { erf } from './elementwise.ts';
 import type { Lowering } from './lowering.ts';
@@ -20,8 +21,8 @@ const compute =
 
 export const ACTIVATION_LOWERINGS: Readonly<Record<string, Lower>> = {
   Relu: relu,
-  Sigmoid: fixedRange('LOGISTIC', 1 / 256, -128),
-  Tanh: fixedRange('TANH', 1 / 128, 0),
+  Sigmoid: fixedRange('LOGISTIC'),
+  Tanh: fixedRange('TANH'),
   Elu: compute((lowering, x, node) => elu(lowering, x, node.float('alpha', 1))),
   Selu: compute((lowering, x, node) => {
     const alpha = node.float('alpha', 1.6732632423543772);
@@ -78,15 +79,24 @@ function relu(node: Node, lowering: Lowering): void {
 }
 
 /** Operators whose quantized output has one scale and zero point by TFLite's rules. */
-function fixedRange(code: BuiltinOperator, scale: number, zeroPoint: number): Lower {
+const FIXED_RANGES: Readonly<Record<string, Readonly<Partial<Record<DType, readonly [number, number]>>>>> = {
+  LOGISTIC: { int8: [1 / 256, -128], uint8: [1 / 256, 0], int16: [1 / 32768, 0] },
+  SOFTMAX: { int8: [1 / 256, -128], uint8: [1 / 256, 0], int16: [1 / 32768, 0] },
+  TANH: { int8: [1 / 128, 0], uint8: [1 / 128, 128], int16: [1 / 32768, 0] },
+  LOG_SOFTMAX: { int8: [16 / 256, 127], uint8: [16 / 256, 255] },
+};
+
+function inFixedRange(lowering: Lowering, code: BuiltinOperator, x: TflTensor, options: Options = {}): TflTensor {
+  if (x.quantization === null) return lowering.unary(code, x, options);
+  const range = FIXED_RANGES[code]?.[x.dtype];
+  if (range === undefined) throw new Refusal(`${code} of ${x.dtype} codes`);
+  const quantization = { scales: [range[0]], zeroPoints: [range[1]], axis: 0 };
+  return lowering.emit(code, [x], { shape: x.shape, dtype: x.dtype, quantization }, options);
+}
+
+function fixedRange(code: BuiltinOperator): Lower {
   return (node, lowering) => {
-    const x = lowering.read(node, 0);
-    if (x.quantization === null) {
-      lowering.result(node, lowering.unary(code, x));
-      return;
-    }
-    const quantization = { scales: [scale], zeroPoints: [zeroPoint], axis: 0 };
-    const y = lowering.emit(code, [x], { shape: x.shape, dtype: x.dtype, quantization });
+    const y = inFixedRange(lowering, code, lowering.read(node, 0));
     lowering.result(node, requantized(lowering, y, lowering.resultType(node)));
   };
 }
@@ -133,20 +143,10 @@ export function gelu(lowering: Lowering, x: TflTensor, approximate: boolean): Tf
 function softmax(node: Node, lowering: Lowering): void {
   const x = lowering.read(node, 0);
   const code = node.opType === 'Softmax' ? 'SOFTMAX' : 'LOG_SOFTMAX';
-  const apply = (last: TflTensor): TflTensor => softmaxLast(lowering, code, last);
+  const options = code === 'SOFTMAX' ? { beta: 1 } : {};
+  const apply = (last: TflTensor): TflTensor => inFixedRange(lowering, code, last, options);
   const stored = lowering.resultType(node);
   lowering.result(node, requantized(lowering, alongAxis(node, lowering, x, apply), stored));
-}
-
-function softmaxLast(lowering: Lowering, code: 'SOFTMAX' | 'LOG_SOFTMAX', x: TflTensor): TflTensor {
-  const output = { shape: x.shape, dtype: x.dtype };
-  const options = code === 'SOFTMAX' ? { beta: 1 } : {};
-  if (x.quantization === null) return lowering.emit(code, [x], output, options);
-  const quantization =
-    code === 'SOFTMAX'
-      ? { scales: [1 / 256], zeroPoints: [-128], axis: 0 }
-      : { scales: [16 / 256], zeroPoints: [127], axis: 0 };
-  return lowering.emit(code, [x], { ...output, quantization }, options);
 }
 
 function alongAxis(node: Node, lowering: Lowering, x: TflTensor, apply: (last: TflTensor) => TflTensor): TflTensor {

@@ -14,6 +14,7 @@ import type { Value } from '../../../graph/value.ts';
 import { realConstant } from '../constants.ts';
 import { addSource, type Quantization, type TflTensor } from '../ir.ts';
 import type { QuantizationPlan } from '../plan-quantization.ts';
+import { MOVES } from '../stored-type.ts';
 import { OperatorBuilder } from './operator-builder.ts';
 import { internalType, NOT_CONVERTED, Refusal, type StaticType, type WeightPrecision } from './terms.ts';
 
@@ -32,6 +33,8 @@ export class Lowering extends OperatorBuilder {
   /** Values of unknown shape that nodes make which were refused. */
   readonly #lost: Set<Value> = new Set();
   #node: Node | null = null;
+  /** The integers that the current node moves, where it reads codes and not what they stand for. */
+  #moved: TflTensor | null = null;
 
   constructor(
     typeOf: (value: Value) => StaticType | null,
@@ -54,6 +57,8 @@ export class Lowering extends OperatorBuilder {
   begin(node: Node): void {
     this.#node = node;
     this.source = node.label;
+    const codes = MOVES.has(node.opType) && node.inputs[0] ? this.#codes.get(node.inputs[0]) : undefined;
+    this.#moved = codes?.constant === null ? codes : null;
   }
 
   /** What the source says of a value. Refuses values without a static shape, and empty ones, which LiteRT does not load. */
@@ -104,6 +109,7 @@ export class Lowering extends OperatorBuilder {
   /** The tensor of a value, in the form that the current node works on. */
   read(node: Node, index: number): TflTensor {
     const value = this.input(node, index);
+    if (index === 0 && this.#moved !== null) return this.#moved;
     return this.isQuantized ? this.quantizedTensor(value) : this.tensor(value);
   }
 
@@ -115,13 +121,18 @@ export class Lowering extends OperatorBuilder {
     if (codes !== undefined && codes.constant === null) {
       const shifted = this.cast(codes, 'int32');
       const isUnsigned = DTYPES[this.dtype(value)].kind === 'unsigned';
-      const plain = isUnsigned && codes.dtype === 'int8' ? this.add(shifted, 128) : shifted;
+      const plain =
+        isUnsigned && codes.dtype === 'int8'
+          ? this.add(shifted, 128)
+          : !isUnsigned && codes.dtype === 'uint8'
+            ? this.sub(shifted, 128)
+            : shifted;
       this.#tensors.set(value, plain);
       return plain;
     }
     const quantized = this.#quantized.get(value);
     if (quantized !== undefined) {
-      if (quantized.constant !== null && quantized.dtype !== 'int8') {
+      if (quantized.constant !== null && quantized.dtype !== 'int8' && quantized.dtype !== 'uint8') {
         const folded = this.constant('float32', realConstant(quantized), quantized.shape);
         this.#tensors.set(value, folded);
         return folded;
@@ -192,7 +203,10 @@ export class Lowering extends OperatorBuilder {
   /** Says what the node's output `index` is: a real tensor, or the quantized one where the node is quantized. */
   result(node: Node, tensor: TflTensor, index = 0): void {
     const value = this.output(node, index);
-    if (this.isQuantized) {
+    if (this.#moved !== null) {
+      this.#name(tensor, value);
+      this.#codes.set(value, tensor);
+    } else if (this.isQuantized) {
       this.#name(tensor, value);
       this.#quantized.set(value, tensor);
     } else this.define(value, tensor);
@@ -202,6 +216,7 @@ export class Lowering extends OperatorBuilder {
   resultType(node: Node, index = 0): { shape: readonly number[]; dtype: DType; quantization?: Quantization } {
     const value = this.output(node, index);
     const { shape, dtype } = this.type(value);
+    if (this.#moved?.quantization) return { shape, dtype: this.#moved.dtype, quantization: this.#moved.quantization };
     const stored = this.isQuantized ? this.plan.outputs.get(value) : undefined;
     if (stored === undefined) return { shape, dtype: internalType(dtype) };
     return { shape, dtype: stored.dtype, quantization: stored.quantization };

@@ -7,7 +7,7 @@ import { lateTensor } from '../../../graph/late-tensor.ts';
 import type { Node } from '../../../graph/node.ts';
 import type { Value } from '../../../graph/value.ts';
 import type { TflTensor } from '../ir.ts';
-import { type StoredType, storedTypeOf } from '../plan-quantization.ts';
+import type { StoredType } from '../stored-type.ts';
 import type { Lowering } from './lowering.ts';
 import { requantized } from './pooling.ts';
 import type { Lower } from './registry.ts';
@@ -23,11 +23,11 @@ export const QUANTIZE_LOWERINGS: Readonly<Record<string, Lower>> = {
 function quantizeLinear(node: Node, lowering: Lowering): void {
   const value = lowering.input(node, 0);
   const output = lowering.output(node);
-  const stored = storedTypeOf(node);
+  const stored = lowering.plan.types.of(node);
   if (
     stored === null ||
     stored.quantization.scales.length !== 1 ||
-    (stored.dtype !== 'int8' && stored.dtype !== 'int16')
+    (stored.dtype !== 'int8' && stored.dtype !== 'uint8' && stored.dtype !== 'int16')
   ) {
     lowering.result(node, quantizedByArithmetic(node, lowering));
     return;
@@ -81,7 +81,7 @@ function operands(node: Node, lowering: Lowering, x: TflTensor): [TflTensor, Tfl
 function dequantizeLinear(node: Node, lowering: Lowering): void {
   const value = lowering.input(node, 0);
   const output = lowering.output(node);
-  const stored = storedTypeOf(node);
+  const stored = lowering.plan.types.of(node);
   if (stored !== null && value.tensor !== null && stored.dtype !== 'int16') {
     lowering.setQuantized(output, constantCodes(value, stored, lowering));
     return;

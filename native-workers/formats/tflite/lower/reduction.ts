@@ -7,7 +7,12 @@ import { requantized } from './pooling.ts';
 import type { Lower } from './registry.ts';
 import { positive } from './terms.ts';
 
-type Reduce = (lowering: Lowering, x: TflTensor, axes: readonly number[]) => TflTensor;
+type Reduce = (
+  lowering: Lowering,
+  x: TflTensor,
+  axes: readonly number[],
+  stored: ReturnType<Lowering['resultType']>,
+) => TflTensor;
 
 const plain =
   (code: BuiltinOperator): Reduce =>
@@ -15,8 +20,13 @@ const plain =
     lowering.reduce(code, x, axes);
 
 export const REDUCTION_LOWERINGS: Readonly<Record<string, Lower>> = {
-  ReduceMean: reduction((lowering, x, axes) => {
-    if (x.dtype === 'float32' || x.quantization !== null) return lowering.reduce('MEAN', x, axes);
+  ReduceMean: reduction((lowering, x, axes, { quantization }) => {
+    if (x.dtype === 'float32' || x.quantization !== null) {
+      const mean = lowering.reduce('MEAN', x, axes);
+      // MEAN requantizes by itself, from the whole sum; a QUANTIZE after it would round twice.
+      if (mean !== x && quantization !== undefined) mean.quantization = quantization;
+      return mean;
+    }
     const count = axes.reduce((all, axis) => all * (x.shape[axis] ?? 1), 1);
     const sum = lowering.cast(lowering.reduce('SUM', x, axes), 'float32');
     return lowering.cast(lowering.div(sum, count), x.dtype);
@@ -70,6 +80,7 @@ function reduction(reduce: Reduce): Lower {
       lowering,
       real,
       axes.map((axis) => positive(axis, rank)),
+      stored,
     );
     const shaped = lowering.reshape(
       kept.dtype === stored.dtype || kept.quantization !== null ? kept : lowering.cast(kept, stored.dtype),

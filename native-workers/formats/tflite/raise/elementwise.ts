@@ -157,7 +157,7 @@ const quantize: Raise = (operator, builder) => {
   const layout = sharedLayout([data], builder);
   const [from, to] = [eightBitScale(data, builder), eightBitScale(target, builder)];
   const scale = from && to ? convertScale(from, to) : null;
-  builder.define(target, builder.op('Identity', [inLayout(data, layout, builder, scale)]), layout);
+  builder.define(target, inLayout(data, layout, builder, scale), layout);
 };
 
 const select: Raise = (operator, builder) => {
