@@ -77,7 +77,7 @@ export function convert(
   try {
     const made = finish(lowering, inputs, outputs);
     if (precision === 'float16') halfWeights(made);
-    if (precision === 'dynamic') dynamicWeights(made);
+    if (precision !== 'float32' && precision !== 'float16') dynamicWeights(made, precision);
     giveNames(made);
     return { graph: made, nodes: nodes.length, refused };
   } catch (thrown) {

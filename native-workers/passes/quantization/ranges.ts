@@ -132,7 +132,8 @@ function candidateOf(
 ): Candidate {
   const steps = CODES[type].high - CODES[type].low;
   const range = chooseRange(method, observation, { percentile: options.percentile, steps });
-  return { method, parameters: parametersFor(range, type, target.activationSymmetric) };
+  // The kernels of 16-bit activations know no zero point (TFLite 16x8).
+  return { method, parameters: parametersFor(range, type, target.activationSymmetric || type === 'int16') };
 }
 
 /**

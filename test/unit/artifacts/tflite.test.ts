@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { tflite } from '../../../native-workers/artifacts/tflite.ts';
 import { TFLITE_DEFAULTS } from '../../../native-workers/artifacts/tflite-options.ts';
+import { readTfliteFile } from '../../../native-workers/formats/tflite/file.ts';
 import { stringAttribute } from '../../../native-workers/graph/attribute.ts';
 import type { Model } from '../../../native-workers/graph/model.ts';
 import { tensorFromInt64, tensorFromNumbers } from '../../../native-workers/graph/tensor-values.ts';
@@ -68,6 +69,8 @@ describe('a float network', () => {
   it.each([
     ['float16', 0.62],
     ['dynamic', 0.5],
+    ['dynamic-int4', 0.25],
+    ['dynamic-int4-blocks', 0.25],
   ] as const)(
     'with %s weights is smaller and still right',
     async (precision, part) => {
@@ -103,8 +106,26 @@ describe('a quantized network', () => {
   );
 });
 
+describe('a network quantized to activations of 16 bits', () => {
+  it(
+    'runs on integers of 16 bits from input to output, with weights of 8',
+    async () => {
+      const folder = temporaryFolder();
+      const { path, verified } = await runTflite(await quantized(network(), folder, 16), folder, {}, 4);
+      expect(verified).toMatchObject({ status: 'passed', errors: [] });
+      expect((verified.maxAbs ?? 1) / (verified.reference ?? 1)).toBeLessThan(1e-3);
+      const file = readTfliteFile(path);
+      const [convolution] = file.operators.filter(({ type }) => type === 'CONV_2D');
+      const dtypes = convolution?.inputs.map((index) => file.tensors[index]?.dtype);
+      expect(dtypes).toEqual(['int16', 'int8', 'int64']);
+      expect(operatorCounts(readFileSync(path))['DEQUANTIZE']).toBe(1);
+    },
+    MINUTES,
+  );
+});
+
 /** INT8 by Hone's own pass, with ranges from made-up inputs. */
-async function quantized(model: Model, folder: string): Promise<Model> {
+async function quantized(model: Model, folder: string, activationBits: 8 | 16 = 8): Promise<Model> {
   const { openEngine } = await import('../../../native-workers/runtimes/onnxruntime.ts');
   const { applyRecipe } = await import('../../../native-workers/worker/apply-recipe.ts');
   const { modelOpener, typesOf } = await import('../../../native-workers/worker/engine-models.ts');
@@ -112,7 +133,7 @@ async function quantized(model: Model, folder: string): Promise<Model> {
   const { signatureOf } = await import('../../../native-workers/datasets/signature.ts');
   const engine = await openEngine();
   const data = seededInputs(signatureOf(model), 8, 3);
-  const steps = [{ pass: quantizeStatic.id, options: { target: 'tflite' } }];
+  const steps = [{ pass: quantizeStatic.id, options: { target: 'tflite', activationBits } }];
   const applied = await applyRecipe(
     model,
     { schema: 1, name: 'int8', steps },

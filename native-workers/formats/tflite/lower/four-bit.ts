@@ -35,7 +35,7 @@ function matmulNBits(node: Node, lowering: Lowering): void {
   if (lowering.optional(node, 4) !== null) throw new Refusal('columns in another order');
   if (columns % size !== 0) throw new Refusal('a last block that is not full');
   const blocks: Blocks = { codes, scales, zeros: zeros?.tensor ?? null, rows, columns, size };
-  const fits = lowering.precision === 'dynamic' && size % 32 === 0 && blocks.zeros === null;
+  const fits = lowering.precision.startsWith('dynamic') && size % 32 === 0 && blocks.zeros === null;
   const weights = fits ? blockwise(blocks) : real(blocks);
   weights.name = lowering.input(node, 1).name;
   const biasValue = lowering.optional(node, 5);

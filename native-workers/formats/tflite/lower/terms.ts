@@ -1,8 +1,12 @@
 /** Words that lowerings share: types of values, refusals, broadcasting, axes. */
 import { type DType, isFloat } from '../../../graph/dtype.ts';
 
-/** How constant weights are stored; those that the source has in integers stay so. */
-export type WeightPrecision = 'float32' | 'float16' | 'dynamic';
+/**
+ * How constant weights are stored; those that the source has in integers stay so. The dynamic ones are integers whose activations
+ * the runtime quantizes: of 8 bits; of 4 bits with a scale for each output; of 4 bits with a scale for each block of 32.
+ */
+export const WEIGHT_PRECISIONS = ['float32', 'float16', 'dynamic', 'dynamic-int4', 'dynamic-int4-blocks'] as const;
+export type WeightPrecision = (typeof WEIGHT_PRECISIONS)[number];
 
 /** Why a node cannot be expressed, in words for the coverage report. */
 export class Refusal extends Error {}
