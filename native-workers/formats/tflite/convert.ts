@@ -189,7 +189,8 @@ function graphOutput(
   dependent: ReadonlySet<TflTensor>,
 ): TflValue {
   const { dtype } = lowering.type(value);
-  const own = lowering.findCodes(value) ?? lowering.tensor(value);
+  // Not its DEQUANTIZE, which is only made below.
+  const own = lowering.findCodes(value) ?? lowering.findQuantized(value) ?? lowering.tensor(value);
   let tensor = codesAsOutput(value, dtype, lowering) ?? lowering.cast(lowering.tensor(value), interfaceType(dtype));
   if (!dependent.has(own)) tensor = fixedOutput(tensor, lowering, inputs[0]?.tensor ?? null);
   const isOwn = lowering.isMade(tensor);
