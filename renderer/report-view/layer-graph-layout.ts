@@ -3,7 +3,7 @@
  * drawing of Sugiyama, Tagawa and Toda 1981). Takes time linear in layers and links.
  *
  * Why no library: on a chain with skips, dagre 3.1.3 took 4.5 s for 1000 layers and overflowed the stack at 3000, elkjs is 1.6 MB
- * in every saved report, and d3-dag 1.2.2 (2 s for 3000) brings 21 packages. This takes 20 ms for 5000.
+ * in every saved report, and d3-dag 1.2.2 (2 s for 3000) brings 21 packages. On the same busy machine this takes 0.1 to 0.4 s for 5000.
  */
 
 export interface GraphNode {
