@@ -307,5 +307,5 @@ function isSmall(type: ValueType | null): boolean {
   const shape = staticShape(type);
   if (type?.kind !== 'tensor' || shape === null || type.dtype === null || type.dtype === 'string') return false;
   const bytes = byteLength(type.dtype, elementCount(shape));
-  return bytes > 0 && bytes <= LARGEST_FOLDED && type.dtype !== 'bfloat16' && !type.dtype.endsWith('4');
+  return bytes > 0 && bytes <= LARGEST_FOLDED && type.dtype !== 'bfloat16' && DTYPES[type.dtype].bits >= 8;
 }
