@@ -43,10 +43,15 @@ describe.skipIf(!hasShared)('models', () => {
     MINUTES,
   );
 
-  it.each(['float16', 'dynamic'] as const)(
-    'keeps its answers with %s weights',
-    async (precision) => {
-      const model = await openModel(join(SHARED, 'models/glyphs-resnet/model.onnx'));
+  it.each([
+    ['glyphs-resnet', 'float16'],
+    ['glyphs-resnet', 'dynamic'],
+    ['langid-bert', 'dynamic-int4'],
+    ['langid-bert', 'dynamic-int4-blocks'],
+  ] as const)(
+    '%s keeps its answers with %s weights',
+    async (name, precision) => {
+      const model = await openModel(join(SHARED, 'models', name, 'model.onnx'));
       const { verified } = await runTflite(model, temporaryFolder(), { precision });
       expect(verified).toMatchObject({ status: 'passed', top1Agreement: 1, errors: [] });
     },
