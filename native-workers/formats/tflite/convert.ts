@@ -101,7 +101,8 @@ export function unknownOperators(model: Model): Refused[] {
   );
 }
 
-const UNKNOWN = 'TFLite has no such operator, and Hone has no decomposition of it';
+const UNKNOWN =
+  'TFLite has no such operator, and Hone has no decomposition of it; cut the model here and compute it in the app';
 
 /** A quantized node that TFLite has no quantized operator for is computed in float, between DEQUANTIZE and QUANTIZE. */
 function lowerNode(node: Node, lowering: Lowering): void {

@@ -245,7 +245,8 @@ function cast(node: Node, lowering: Lowering): void {
 
 function dropout(node: Node, lowering: Lowering): void {
   const training = node.inputs[2];
-  if (training && lowering.numbers(training)?.[0] !== 0) throw new Refusal('dropout in training');
+  if (training && lowering.numbers(training)?.[0] !== 0)
+    throw new Refusal('dropout in training draws random numbers; export the model for inference');
   const x = lowering.read(node, 0);
   lowering.result(node, x);
   const mask = node.outputs[1];

@@ -28,7 +28,8 @@ function perChannel(lowering: Lowering, value: Value, rank: number): TflTensor {
 }
 
 function batchNormalization(node: Node, lowering: Lowering): void {
-  if (node.int('training_mode', 0) === 1) throw new Refusal('batch normalization in training');
+  if (node.int('training_mode', 0) === 1)
+    throw new Refusal('batch normalization in training; export the model for inference');
   const x = lowering.read(node, 0);
   const rank = x.shape.length;
   const [scale, bias, mean, variance] = [1, 2, 3, 4].map((index) =>
