@@ -1,5 +1,5 @@
 /**
- * Peak memory and time of static INT8 on a generated model of ResNet-50's size and shape (random weights; 25.5 million of them),
+ * Peak memory and time of the preset `int8` on a generated model of ResNet-50's size and shape (random weights; 25.5 million of them),
  * calibrated on generated images of 224 x 224: in a fresh process for each number of images, so that the growth is seen.
  * Writes test/bench/results/calibration-memory.json. With --write FILE it only writes the model, for other programs to measure.
  *
@@ -16,8 +16,10 @@ import { writeOnnx } from '../../native-workers/formats/onnx/write.ts';
 import { openModel } from '../../native-workers/formats/registry.ts';
 import type { Model } from '../../native-workers/graph/model.ts';
 import type { Value } from '../../native-workers/graph/value.ts';
+import { SMALL_MEMORY } from '../../native-workers/host/small-memory.ts';
 import type { Feeds } from '../../native-workers/lib/engine.ts';
 import { peakMemory } from '../../native-workers/lib/peak-memory.ts';
+import { findPreset } from '../../native-workers/passes/presets.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { applyRecipe } from '../../native-workers/worker/apply-recipe.ts';
 import { modelOpener, typesOf } from '../../native-workers/worker/engine-models.ts';
@@ -88,26 +90,18 @@ async function quantize(path: string, images: number): Promise<object> {
     };
     const before = peakMemory();
     const start = performance.now();
-    const { rows } = await applyRecipe(
-      model,
-      {
-        schema: 1,
-        name: 'int8',
-        steps: [{ pass: 'quantize-static', options: { method: 'mse', saturationSamples: 0 } }],
-      },
-      {
-        engine,
-        open: modelOpener(engine, scratch),
-        types: typesOf(engine, scratch),
-        calibration,
-        trial: null,
-        seed: 1,
-        scratch,
-        progress: async () => undefined,
-        log: () => undefined,
-      },
-    );
-    const [row] = rows;
+    const { rows } = await applyRecipe(model, findPreset('int8'), {
+      engine,
+      open: modelOpener(engine, scratch),
+      types: typesOf(engine, scratch),
+      calibration,
+      trial: null,
+      seed: 1,
+      scratch,
+      progress: async () => undefined,
+      log: () => undefined,
+    });
+    const row = rows.at(-1);
     if (row?.status !== 'changed') throw new Error(`Nothing was quantized: ${row?.reason}`);
     return {
       images,
@@ -131,7 +125,11 @@ else if (first === '--child' && second !== undefined) {
   const path = join(folder, 'resnet50.onnx');
   await writeOnnx(resnet50(), path);
   const runs = (numbers.length > 0 ? numbers : [8, 64, 512]).map((images) => {
-    const found = execFileSync(process.execPath, [import.meta.filename, '--child', path, String(images)]);
+    const found = execFileSync(
+      process.execPath,
+      [...SMALL_MEMORY.flags, import.meta.filename, '--child', path, String(images)],
+      { env: { ...process.env, ...SMALL_MEMORY.environment } },
+    );
     process.stdout.write(`${found}\n`);
     return JSON.parse(String(found)) as object;
   });
