@@ -31,6 +31,8 @@ const BY_TYPE: Readonly<Record<string, string>> = {
   Multinomial: RANDOM,
   Bernoulli: RANDOM,
   Unique: 'MIL does not sort out equal elements: do it in the app',
+  NonMaxSuppression:
+    "MIL's own gives a fixed number of boxes, padded, in another form: cut the model before it and choose the boxes in the app",
   Det: 'MIL has no determinants: compute it in the app',
   DeformConv: 'MIL has no convolution at computed places: export the layer as an ordinary convolution',
 };
@@ -42,6 +44,6 @@ export function reasonWithoutLowering(node: Node): string {
   if (/^(Sequence|Optional|SplitToSequence|ConcatFromSequence)/.test(node.opType)) return SEQUENCES;
   if (node.domain.startsWith('ai.onnx.ml')) return TREES;
   return node.domain === ''
-    ? 'MIL has no such operator, and Hone has no decomposition of it: cut the model before it, or replace it when exporting'
+    ? 'Hone has no way to say this operator in MIL: cut the model before it, or replace it when exporting'
     : 'Hone does not know this operator of another party: export the model with plain ONNX operators';
 }
