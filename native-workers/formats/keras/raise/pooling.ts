@@ -1,7 +1,6 @@
 /** Pools: over a window that slides, and over all of the picture. */
 import { intAttribute } from '../../../graph/attribute.ts';
-import type { Value } from '../../../graph/value.ts';
-import type { GraphBuilder } from './builder.ts';
+import { keepPadding } from '../../pool-padding.ts';
 import { onlyInput, type Raise } from './layer.ts';
 import { channelsOf, padding, slid, spatial, type Window, windowAttributes, withSizes } from './window.ts';
 
@@ -20,7 +19,7 @@ const pool =
     };
     const sizes = spatial(input.shape, layout);
     const x = builder.value(input, layout);
-    keepPadding(x, builder);
+    keepPadding(x, () => builder.float(-0));
     // Padding is left out of the average in TensorFlow and, unless it is told to count it, in ONNX.
     const value = builder.op(opType, [x], {
       ...windowAttributes(window),
@@ -29,15 +28,6 @@ const pool =
     const shape = withSizes(input.shape, layout, slid(sizes, window), channelsOf(input.shape, layout));
     return builder.result(value, shape, layout);
   };
-
-/**
- * Zeros that a layer before put around a picture take part in the pool. ONNX Runtime (1.30, `pad_fusion.cc`) makes them the pool's
- * own padding, which does not, and gives other results where a picture is negative. It knows zeros by their bytes: those of -0 are
- * others, and so the padding stays.
- */
-function keepPadding(x: Value, builder: GraphBuilder): void {
-  if (x.producer?.is('Pad') === true && x.producer.inputs.length === 2) x.producer.setInput(2, builder.float(-0));
-}
 
 const global =
   (opType: 'GlobalMaxPool' | 'GlobalAveragePool', rank: number): Raise =>

@@ -2,6 +2,7 @@
 
 import type { Attribute } from '../../../graph/attribute.ts';
 import { intAttribute, intsAttribute, stringAttribute } from '../../../graph/attribute.ts';
+import { keepPadding } from '../../pool-padding.ts';
 import type { TfliteOperator } from '../file.ts';
 import type { GraphBuilder } from './builder.ts';
 import { codesOf } from './codes.ts';
@@ -119,7 +120,9 @@ const pool: Raise = (operator, builder) => {
   // Windows that SAME cuts hold fewer elements, of odd and even number.
   const counts = options.byte('padding') === SAME && count > 1 ? [count, 2] : [count];
   const as = isAverage ? averagePoolCodes(codesOf(builder.tensor(data)), counts) : null;
-  const y = builder.op(isAverage ? 'AveragePool' : 'MaxPool', [builder.value(data, 'nchw', as?.input)], {
+  const x = builder.value(data, 'nchw', as?.input);
+  keepPadding(x, () => builder.float(-0));
+  const y = builder.op(isAverage ? 'AveragePool' : 'MaxPool', [x], {
     kernel_shape: intsAttribute(kernel),
     strides: intsAttribute(strides),
     // Padding is left out of the average in both formats (count_include_pad 0).

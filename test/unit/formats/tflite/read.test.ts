@@ -6,7 +6,7 @@ import { onnxBytes } from '../../../../native-workers/formats/onnx/write.ts';
 import type { TflGraph, TflOperator, TflTensor } from '../../../../native-workers/formats/tflite/ir.ts';
 import { readTflite } from '../../../../native-workers/formats/tflite/read.ts';
 import { writeTflite } from '../../../../native-workers/formats/tflite/write.ts';
-import { tensorFromFloat32 } from '../../../../native-workers/graph/tensor-values.ts';
+import { tensorFromFloat32, tensorFromNumbers } from '../../../../native-workers/graph/tensor-values.ts';
 import { validate } from '../../../../native-workers/graph/validate.ts';
 import { engine, float32 } from '../../../helpers/passes.ts';
 import { temporaryFolder } from '../../../helpers/temp.ts';
@@ -103,5 +103,58 @@ describe('a TFLite file made in code', () => {
     expect(() => readTflite(path)).toThrow(/ends before its header/);
     writeFileSync(path, Buffer.from('\u0008\0\0\0TFL4\0\0\0\0', 'latin1'));
     expect(() => readTflite(path)).toThrow(/no TFLite model/);
+  });
+
+  it('lets the zeros of a PAD take part in the pool after it, where the picture is negative', async () => {
+    const x = tensor('x', [1, 2, 2, 1]);
+    // A pool before brings the padding to channels first, as in a network.
+    const first = tensor('first', [1, 2, 2, 1]);
+    const padded = tensor('padded', [1, 4, 4, 1]);
+    const y = tensor('y', [1, 2, 2, 1]);
+    const paddings: TflTensor = {
+      ...tensor('paddings', [4, 2]),
+      dtype: 'int32',
+      constant: tensorFromNumbers('int32', [0, 0, 1, 1, 1, 1, 0, 0], [4, 2]),
+    };
+    const window = { padding: 1, stride_w: 2, stride_h: 2, filter_width: 2, filter_height: 2 };
+    const path = join(temporaryFolder(), 'model.tflite');
+    writeTflite(
+      {
+        inputs: [{ source: 'x', name: 'x', tensor: x }],
+        outputs: [{ source: 'y', name: 'y', tensor: y }],
+        operators: [
+          {
+            code: 'MAX_POOL_2D',
+            inputs: [x],
+            outputs: [first],
+            options: {
+              padding: 1,
+              stride_w: 1,
+              stride_h: 1,
+              filter_width: 1,
+              filter_height: 1,
+              fused_activation_function: 0,
+            },
+            source: 'first',
+          },
+          { code: 'PAD', inputs: [first, paddings], outputs: [padded], options: {}, source: 'pad' },
+          {
+            code: 'MAX_POOL_2D',
+            inputs: [padded],
+            outputs: [y],
+            options: { ...window, fused_activation_function: 0 },
+            source: 'pool',
+          },
+        ],
+      },
+      path,
+    );
+    const session = await engine.open(onnxBytes(readTflite(path)));
+    try {
+      const { y: result } = await session.run({ x: float32([1, 2, 2, 1], [-1, 2, -3, -4]) });
+      expect(Array.from(result?.data ?? [], (value) => Number(value) + 0)).toEqual([0, 2, 0, 0]);
+    } finally {
+      await session.release();
+    }
   });
 });
