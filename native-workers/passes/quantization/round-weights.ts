@@ -7,8 +7,12 @@
  * The moments of three samples of four choose the codes, those of the fourth judge them: a layer keeps the codes rounded to
  * nearest unless its sums are closer to the float ones on samples that the codes were not made for.
  *
+ * Measured on the reference models as the divergence of the answers in thousandths of a nat, weights alone quantized: MobileNetV2
+ * 0.362 to 0.103, ResNet 0.035 to 0.022; with the activations, the MobileNetV2 goes from 1.185 to 1.014 and the ResNet, whose weights
+ * are a tenth of the error, from 0.287 to 0.316, which is within the noise of such draws.
+ *
  * Note: the input's own quantization is in the moments, that of the layers before it is not: one run of the float model serves all
- * layers. AdaRound's gradient descent (Nagel et al. 2020) was not needed: at 8 bits no layer is far from its best rounding.
+ * layers. Gradient descent on the rounding (AdaRound, Nagel et al. 2020) was not tried.
  */
 import { type LayerRows, layerRows } from '../../calibrate/layer-rows.ts';
 import { batchSizeFor } from '../../calibrate/observe.ts';
