@@ -1,23 +1,18 @@
 /** A child process of `runConformance`: rewrites the model of a test with Hone, runs it, and compares with the expected outputs. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ExternalFiles } from '../../native-workers/formats/onnx/external-data.ts';
 import { readOnnx } from '../../native-workers/formats/onnx/read.ts';
-import { readTensor } from '../../native-workers/formats/onnx/read-tensor.ts';
 import { onnxBytes } from '../../native-workers/formats/onnx/write.ts';
 import type { Model } from '../../native-workers/graph/model.ts';
-import type { Tensor } from '../../native-workers/graph/tensor.ts';
 import { toHostTensor } from '../../native-workers/graph/tensor-values.ts';
-import { MemorySource } from '../../native-workers/lib/bytes.ts';
 import type { Feeds, HostTensor } from '../../native-workers/lib/engine.ts';
 import { halfToFloat } from '../../native-workers/lib/half.ts';
-import { ProtobufReader } from '../../native-workers/lib/protobuf-reader.ts';
 import { HoneError } from '../../native-workers/protocol/errors.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { applyRecipe } from '../../native-workers/worker/apply-recipe.ts';
 import { modelOpener, typesOf } from '../../native-workers/worker/engine-models.ts';
-import type { Outcome } from './conformance.ts';
+import { areClose, type Outcome, testTensor } from './conformance.ts';
 
 const folder = process.argv[2] ?? '';
 /** Ids of passes to apply to each model; none unless given. */
@@ -39,7 +34,7 @@ async function run(name: string): Promise<Outcome> {
   }
   const feeds: Feeds = {};
   inputs.forEach(({ name: input }, index) => {
-    const tensor = load(test, `input_${index}.pb`);
+    const tensor = testTensor(test, 'input', index);
     if (tensor !== null) feeds[input] = toHostTensor(tensor);
   });
   let results: Feeds;
@@ -51,7 +46,7 @@ async function run(name: string): Promise<Outcome> {
     return { verdict: 'error', detail: String(thrown) };
   }
   for (const [index, { name: output }] of outputs.entries()) {
-    const expected = load(test, `output_${index}.pb`);
+    const expected = testTensor(test, 'output', index);
     const difference = expected === null ? null : compare(results[output], toHostTensor(expected));
     if (difference !== null) return { verdict: 'differ', detail: `${output}: ${difference}` };
   }
@@ -78,13 +73,6 @@ async function withPasses(model: Model): Promise<Model> {
   return applied.model;
 }
 
-/** null for an optional input that the test leaves out. */
-function load(test: string, file: string): Tensor | null {
-  const path = join(test, 'test_data_set_0', file);
-  if (!existsSync(path)) return null;
-  return readTensor(new ProtobufReader(new MemorySource(readFileSync(path))), new ExternalFiles(null)).tensor;
-}
-
 /** The rules of the baseline's `recheck`. */
 function compare(actual: HostTensor | undefined, expected: HostTensor): string | null {
   if (actual === undefined) return 'no output';
@@ -97,9 +85,7 @@ function compare(actual: HostTensor | undefined, expected: HostTensor): string |
     if (a === b) continue;
     if (!isFloat) return `${a} for ${b} at ${index}`;
     const [x, y] = [Number(a), Number(b)].map((value) => (half ? halfToFloat(value) : value)) as [number, number];
-    const tolerance = half ? 1e-3 + 1e-2 * Math.abs(y) : 1e-5 + 1e-3 * Math.abs(y);
-    if (Number.isNaN(x) && Number.isNaN(y)) continue;
-    if (x !== y && !(Math.abs(x - y) <= tolerance)) return `${x} for ${y} at ${index}`;
+    if (!areClose(x, y, half)) return `${x} for ${y} at ${index}`;
   }
   return null;
 }

@@ -4,6 +4,11 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ExternalFiles } from '../../native-workers/formats/onnx/external-data.ts';
+import { readTensor } from '../../native-workers/formats/onnx/read-tensor.ts';
+import type { Tensor } from '../../native-workers/graph/tensor.ts';
+import { MemorySource } from '../../native-workers/lib/bytes.ts';
+import { ProtobufReader } from '../../native-workers/lib/protobuf-reader.ts';
 import { SHARED } from './shared.ts';
 import { ROOT } from './sources.ts';
 
@@ -28,6 +33,20 @@ export function conformanceFolder(): string {
 }
 
 export const conformanceTests = (): string[] => readdirSync(conformanceFolder()).sort();
+
+/** A tensor of the test in the folder `test`; null for an optional one that it leaves out. */
+export function testTensor(test: string, kind: 'input' | 'output', index: number): Tensor | null {
+  const path = join(test, 'test_data_set_0', `${kind}_${index}.pb`);
+  if (!existsSync(path)) return null;
+  return readTensor(new ProtobufReader(new MemorySource(readFileSync(path))), new ExternalFiles(null)).tensor;
+}
+
+/** Whether floats are the same by the rules of the baseline's `recheck`. `isHalf`: what was expected had 16 bits. */
+export function areClose(actual: number, expected: number, isHalf: boolean): boolean {
+  if (actual === expected || (Number.isNaN(actual) && Number.isNaN(expected))) return true;
+  const [absolute, relative] = isHalf ? [1e-3, 1e-2] : [1e-5, 1e-3];
+  return Math.abs(actual - expected) <= absolute + relative * Math.abs(expected);
+}
 
 const verdict = z.enum(['pass', 'differ', 'error', 'skip', 'crash']);
 const baselineSchema = z.object({

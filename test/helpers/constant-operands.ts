@@ -2,6 +2,9 @@
  * ONNX's operator tests give everything as an input of the model. Real models hold shapes, axes, counts and the weights of
  * recurrent layers as constants, which is what writers of other formats are for: these operands are made constants of the model.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readOnnx } from '../../native-workers/formats/onnx/read.ts';
 import type { Model } from '../../native-workers/graph/model.ts';
 import type { Tensor } from '../../native-workers/graph/tensor.ts';
 import type { Value } from '../../native-workers/graph/value.ts';
@@ -18,6 +21,7 @@ const OPERANDS: Readonly<Record<string, readonly number[]>> = {
   ConstantOfShape: [0],
   CumSum: [1],
   DequantizeLinear: [1, 2],
+  DFT: [1, 2],
   Dropout: [2],
   Expand: [1],
   GRU: [1, 2, 3, 4],
@@ -50,16 +54,27 @@ function isOperand(value: Value): boolean {
   );
 }
 
-/** Makes such inputs constants, with the numbers that the test gives them. Returns how many there were. */
-export function makeOperandsConstant(model: Model, tensorOf: (index: number) => Tensor | null): number {
+/** Operands of the operator itself by name, where the test holds its function body, in which they are read by others. */
+function operandsOfOperator(test: string): ReadonlySet<string> {
+  const operator = test.replace(/_expanded(_ver\d+)?$/, '');
+  const path = join(operator, 'model.onnx');
+  if (operator === test || !existsSync(path)) return new Set();
+  return new Set(readOnnx(path).graph.inputs.flatMap((input) => (isOperand(input) ? [input.name] : [])));
+}
+
+/** Makes such inputs constants, with the numbers that the test in this folder gives them. Returns how many there were. */
+export function makeOperandsConstant(model: Model, test: string, tensorOf: (index: number) => Tensor | null): number {
   const { inputs, initializers } = model.graph;
-  const constant = inputs.filter((input, index) => {
-    const tensor = isOperand(input) ? tensorOf(index) : null;
-    if (tensor === null) return false;
-    input.tensor = tensor;
-    initializers.add(input);
-    return true;
-  });
-  inputs.splice(0, inputs.length, ...inputs.filter((input) => !constant.includes(input)));
-  return constant.length;
+  const named = operandsOfOperator(test);
+  const constant = new Set(
+    inputs.filter((input, index) => {
+      const tensor = isOperand(input) || named.has(input.name) ? tensorOf(index) : null;
+      if (tensor === null) return false;
+      input.tensor = tensor;
+      initializers.add(input);
+      return true;
+    }),
+  );
+  inputs.splice(0, inputs.length, ...inputs.filter((input) => !constant.has(input)));
+  return constant.size;
 }

@@ -2,26 +2,28 @@
  * ONNX's operator tests as Core ML packages, read back and run: what is supported gives the expected outputs. Operands that real
  * models hold as constants (shapes, axes, weights of recurrent layers) are made constants; see `helpers/constant-operands.ts`.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { coreml } from '../../../../native-workers/artifacts/coreml.ts';
 import { COREML_DEFAULTS } from '../../../../native-workers/artifacts/coreml-options.ts';
 import { readPackage } from '../../../../native-workers/formats/coreml/read-package.ts';
-import { ExternalFiles } from '../../../../native-workers/formats/onnx/external-data.ts';
 import { readOnnx } from '../../../../native-workers/formats/onnx/read.ts';
-import { readTensor } from '../../../../native-workers/formats/onnx/read-tensor.ts';
 import type { Tensor } from '../../../../native-workers/graph/tensor.ts';
 import { toHostTensor, toNumbers } from '../../../../native-workers/graph/tensor-values.ts';
-import { MemorySource } from '../../../../native-workers/lib/bytes.ts';
 import type { Engine, Feeds } from '../../../../native-workers/lib/engine.ts';
-import { ProtobufReader } from '../../../../native-workers/lib/protobuf-reader.ts';
 import { numbersOf } from '../../../../native-workers/metrics/rows.ts';
 import { HoneError } from '../../../../native-workers/protocol/errors.ts';
 import { openRuntime } from '../../../../native-workers/runtimes/coreml-artifact.ts';
 import { openEngine } from '../../../../native-workers/runtimes/onnxruntime.ts';
-import { conformanceBaseline, conformanceFolder, conformanceTests } from '../../../helpers/conformance.ts';
+import {
+  areClose,
+  conformanceBaseline,
+  conformanceFolder,
+  conformanceTests,
+  testTensor,
+} from '../../../helpers/conformance.ts';
 import { makeOperandsConstant } from '../../../helpers/constant-operands.ts';
 import { computedParameters, violations } from '../../../helpers/mil-operators.ts';
 import { hasShared } from '../../../helpers/shared.ts';
@@ -72,9 +74,9 @@ async function run(name: string, engine: Engine, scratch: string): Promise<{ ver
     const context = { engine, source, scratch, prepared, progress: async () => undefined };
     const feeds: Feeds = {};
     const inputs = [...model.graph.inputs];
-    makeOperandsConstant(model, (index) => load(test, `input_${index}.pb`));
+    makeOperandsConstant(model, test, (index) => testTensor(test, 'input', index));
     inputs.forEach((input, index) => {
-      const tensor = input.isConstant ? null : load(test, `input_${index}.pb`);
+      const tensor = input.isConstant ? null : testTensor(test, 'input', index);
       if (tensor !== null) feeds[input.name] = toHostTensor(tensor);
     });
     const { unsupported } = await coreml.coverage(model, options, context);
@@ -89,7 +91,7 @@ async function run(name: string, engine: Engine, scratch: string): Promise<{ ver
     const results = await session.run(feeds);
     await session.release();
     for (const [index, { name: output }] of model.graph.outputs.entries()) {
-      const expected = load(test, `output_${index}.pb`);
+      const expected = testTensor(test, 'output', index);
       if (expected === null) continue;
       const difference = compare(results[output], expected);
       if (difference !== null) return { verdict: 'differs', detail: `${output}: ${difference}` };
@@ -103,12 +105,6 @@ async function run(name: string, engine: Engine, scratch: string): Promise<{ ver
   }
 }
 
-function load(test: string, file: string): Tensor | null {
-  const path = join(test, 'test_data_set_0', file);
-  if (!existsSync(path)) return null;
-  return readTensor(new ProtobufReader(new MemorySource(readFileSync(path))), new ExternalFiles(null)).tensor;
-}
-
 /** Values, as numbers: Core ML has fewer types. float16 tests are computed in float32. */
 function compare(actual: Feeds[string] | undefined, expected: Tensor): string | null {
   if (actual === undefined) return 'no output';
@@ -118,9 +114,7 @@ function compare(actual: Feeds[string] | undefined, expected: Tensor): string | 
   const half = expected.dtype === 'float16';
   for (let index = 0; index < wanted.length; index++) {
     const [x, y] = [found[index] ?? 0, wanted[index] ?? 0];
-    const tolerance = half ? 1e-3 + 1e-2 * Math.abs(y) : 1e-5 + 1e-3 * Math.abs(y);
-    if (x !== y && !(Number.isNaN(x) && Number.isNaN(y)) && !(Math.abs(x - y) <= tolerance))
-      return `${x} for ${y} at ${index}`;
+    if (!areClose(x, y, half)) return `${x} for ${y} at ${index}`;
   }
   return null;
 }
