@@ -73,10 +73,7 @@ const MOVING_AVERAGE = 0.01;
 /** Samples in the batch that tells the sizes of the tensors: what the engine needs for a batch grows with it. */
 const FIRST_BATCH = 2;
 const MOST_BATCH = 32;
-/**
- * Activations of one batch. Larger batches are no faster here (MobileNetV2 at 48 x 48, two threads: 2.2 s of CPU time for both
- * passes over 256 samples with 8 MiB, 2.0 s with 16, 2.0 s with 64), and the peak of the process grows with them.
- */
+/** Activations of one batch: the peak of the process grows with them. */
 const ACTIVATION_BYTES = 16 << 20;
 /** A tensor longer than this gives the histogram an even sample of its elements; its range stays exact. */
 const HISTOGRAM_ELEMENTS = 1 << 20;

@@ -101,59 +101,70 @@ function leastSquaresRange(histogram: Histogram, steps: number): Range {
   return { min: best.min, max: best.max };
 }
 
+/** Bins and levels that TensorRT's calibrator scans, however many codes there are: see `entropyRange`. */
+const ENTROPY_LEVELS = 256;
+/** Thresholds tried by `entropyRange`, evenly from the least that leaves a bin to each level up to the whole range. */
+const ENTROPY_CANDIDATES = 128;
+
 /**
- * The range whose quantized distribution is closest to the true one by Kullback-Leibler divergence (the method of TensorRT's
- * calibrator): the outliers are folded into the outermost bins kept, the kept bins are merged into `levels` groups, and each
- * group's mass is spread evenly over its bins that were not empty. Both ends shrink in proportion.
+ * The range whose quantized distribution is closest to the true one by Kullback-Leibler divergence. TensorRT's calibrator (S.
+ * Migacz, "8-bit inference with TensorRT", 2017) cuts |x| at a threshold; here each end that lies beyond it is cut, so that the
+ * short side of a GELU is kept whole. 128 levels of |x| are 256 of a range with both signs.
+ *
+ * Exact zeros are left out, as TensorRT leaves out its first bin: every range represents them exactly, but as mass of one bin
+ * that a level spreads over eight they would cost more than any clipping, and the narrowest range would always win.
  */
-function entropyRange(histogram: Histogram, levels: number): Range {
-  const zeroBin = Math.min(BINS, Math.max(0, Math.round((0 - histogram.range.min) / histogram.binWidth)));
-  // ONNX Runtime's calibrator scans as many bins as levels, which leaves one candidate: min and max. 128 levels and finer bins scan.
-  const groups = Math.min(levels, 128);
+function entropyRange(histogram: Histogram, codes: number): Range {
+  const { range, binWidth } = histogram;
+  const levels = Math.min(codes, ENTROPY_LEVELS);
+  const binOf = (x: number): number => Math.min(BINS, Math.max(0, Math.round((x - range.min) / binWidth)));
+  const counts = histogram.counts.slice();
+  const zero = Math.min(BINS - 1, Math.max(0, Math.floor((0 - range.min) / binWidth)));
+  counts[zero] = Math.max(0, (counts[zero] as number) - histogram.zeros);
+  const largest = Math.max(-range.min, range.max);
   let best = { divergence: Number.POSITIVE_INFINITY, low: 0, high: BINS };
-  const candidates = 100;
-  for (let number = candidates; number >= candidates / 10; number--) {
-    const share = number / candidates;
-    const low = Math.round(zeroBin * (1 - share));
-    const high = Math.round(zeroBin + (BINS - zeroBin) * share);
-    if (high - low < groups) break;
-    const divergence = divergenceOf(histogram.counts, low, high, groups);
+  for (let candidate = ENTROPY_CANDIDATES; candidate > 0; candidate--) {
+    const threshold = (largest * candidate) / ENTROPY_CANDIDATES;
+    const low = binOf(-threshold);
+    const high = binOf(threshold);
+    if (high - low < levels) break;
+    const divergence = divergenceOf(counts, low, high, levels);
     if (divergence < best.divergence) best = { divergence, low, high };
   }
-  return {
-    min: histogram.range.min + best.low * histogram.binWidth,
-    max: histogram.range.min + best.high * histogram.binWidth,
-  };
+  return { min: range.min + best.low * binWidth, max: range.min + best.high * binWidth };
 }
 
-/** KL divergence between the bins [low, high) with folded outliers, and the same merged into `groups` levels. */
-function divergenceOf(counts: Float64Array, low: number, high: number, groups: number): number {
-  const kept = counts.slice(low, high);
-  const original = kept.slice();
-  for (let bin = 0; bin < low; bin++) original[0] = (original[0] as number) + (counts[bin] as number);
+/**
+ * KL divergence, in nats, of the bins [low, high) merged into `levels` groups from the same bins with the mass outside folded
+ * into the outermost. A group's mass is spread evenly over its bins that are not empty.
+ */
+function divergenceOf(counts: Float64Array, low: number, high: number, levels: number): number {
+  const original = counts.slice(low, high);
   const last = original.length - 1;
-  for (let bin = high; bin < counts.length; bin++)
-    original[last] = (original[last] as number) + (counts[bin] as number);
-  const total = original.reduce((sum, count) => sum + count, 0);
-  let divergence = 0;
+  for (let bin = 0; bin < low; bin++) original[0] = (original[0] as number) + (counts[bin] as number);
+  for (let bin = high; bin < BINS; bin++) original[last] = (original[last] as number) + (counts[bin] as number);
+  let total = 0;
   let merged = 0;
-  for (let group = 0; group < groups; group++) {
-    const from = Math.floor((group * kept.length) / groups);
-    const to = Math.floor(((group + 1) * kept.length) / groups);
+  let divergence = 0;
+  for (let group = 0; group < levels; group++) {
+    const from = Math.floor((group * original.length) / levels);
+    const to = Math.floor(((group + 1) * original.length) / levels);
     let mass = 0;
     let filled = 0;
     for (let bin = from; bin < to; bin++) {
-      mass += kept[bin] as number;
+      mass += counts[low + bin] as number;
       if ((original[bin] as number) > 0) filled++;
     }
+    // A group that holds nothing but folded mass has none of its own: one element keeps the logarithm finite and the cost high.
+    if (mass === 0 && filled > 0) mass = 1;
     merged += mass;
     for (let bin = from; bin < to; bin++) {
-      const p = original[bin] as number;
-      if (p === 0) continue;
-      // A group that holds only folded outliers has no mass of its own: a floor keeps the logarithm finite and the cost high.
-      const q = mass > 0 ? mass / filled : 1e-9 * total;
-      divergence += (p / total) * Math.log(p / q);
+      const count = original[bin] as number;
+      if (count === 0) continue;
+      total += count;
+      divergence += count * Math.log((count * filled) / mass);
     }
   }
-  return divergence + Math.log(merged / total || 1);
+  // Sum of p/T log((p/T) / (q/M)), with the masses T and M of both brought out of the sum.
+  return total === 0 ? 0 : divergence / total + Math.log(merged / total);
 }

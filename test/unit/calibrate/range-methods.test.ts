@@ -89,11 +89,44 @@ describe('ranges', () => {
     expect(range.max).toBeLessThan(Math.max(...rectified) * 0.5);
   });
 
-  it('entropy scans more than one candidate: it is not minmax where outliers are', () => {
-    const statistics = statisticsOf(outliers);
-    const range = chooseRange('entropy', statistics, OPTIONS);
-    expect(range.max).toBeLessThan(statistics.range.max * 0.8);
-    expect(range.max).toBeGreaterThan(1);
+  it('entropy cuts a few far outliers off, and keeps what is not far out', () => {
+    const far = normal.map((value, index) => (index % 5000 === 0 ? 40 : value));
+    const range = chooseRange('entropy', statisticsOf(far), OPTIONS);
+    const body = normal.filter((_, index) => index % 5000 !== 0);
+    expect(body.filter((value) => value < range.min || value > range.max).length / body.length).toBeLessThan(0.001);
+    expect(range.max).toBeLessThan(8);
+  });
+
+  it('entropy keeps nearly all of a normal and all of a uniform distribution', () => {
+    const { min, max } = chooseRange('entropy', statisticsOf(normal), OPTIONS);
+    expect(normal.filter((value) => value < min || value > max).length / normal.length).toBeLessThan(0.001);
+    const uniform = Float32Array.from({ length: 20000 }, (_, index) => index / 20000);
+    expect(chooseRange('entropy', statisticsOf(uniform), OPTIONS).max).toBeGreaterThan(0.999);
+  });
+
+  it.each([
+    ['half', normal],
+    ['nearly all', normal.map((value) => value - 2)],
+  ])('entropy is not misled by the zeros of a ReLU, %s of the tensor', (_, values) => {
+    const active = values.map((value) => Math.max(0, value));
+    const { min, max } = chooseRange('entropy', statisticsOf(active), OPTIONS);
+    expect(min).toBe(0);
+    expect(active.filter((value) => value > max).length / active.length).toBeLessThan(0.001);
+  });
+
+  it('entropy keeps the bound of a ReLU6, where many elements are', () => {
+    const active = normal.map((value) => Math.min(6, Math.max(0, 4 * value)));
+    expect(chooseRange('entropy', statisticsOf(active), OPTIONS)).toEqual({ min: 0, max: 6 });
+  });
+
+  it('entropy keeps the short side of a one-sided activation whole', () => {
+    const swish = normal.map((value) => (4 * value) / (1 + Math.exp(-4 * value)));
+    const { range } = statisticsOf(swish);
+    expect(chooseRange('entropy', statisticsOf(swish), OPTIONS).min).toBe(range.min);
+  });
+
+  it('entropy leaves a tensor of zeros and one value at its range', () => {
+    expect(chooseRange('entropy', statisticsOf(Float32Array.of(0, 0, 0, 3)), OPTIONS)).toEqual({ min: 0, max: 3 });
   });
 
   it('a constant tensor keeps its range', () => {
