@@ -12,9 +12,11 @@ export interface LayerRows {
   readonly columns: number;
   /** Output positions of one sample. */
   positions(data: HostTensor): number;
-  /** Writes the row that `position` of `sample` reads for `group` to `into` from `start` on, zeros where padding stands. */
-  read(data: HostTensor, sample: number, group: number, position: number, into: Float32Array, start: number): void;
+  reader(data: HostTensor): RowReader;
 }
+
+/** Writes the row that `position` of `sample` reads for `group` to the front of `into`, zeros where padding stands. */
+export type RowReader = (sample: number, group: number, position: number, into: Float32Array) => void;
 
 /** Null for a convolution of three dimensions or more. */
 export function layerRows(node: Node, weightShape: readonly number[], inputAxis: number): LayerRows | null {
@@ -27,9 +29,13 @@ function productRows(columns: number): LayerRows {
     groups: 1,
     columns,
     positions,
-    read(data, sample, _group, position, into, start) {
-      const from = (sample * positions(data) + position) * columns;
-      into.set((data.data as Float32Array).subarray(from, from + columns), start);
+    reader(data) {
+      const values = data.data as Float32Array;
+      const each = positions(data);
+      return (sample, _group, position, into) => {
+        const from = (sample * each + position) * columns;
+        into.set(values.subarray(from, from + columns));
+      };
     },
   };
 }
@@ -58,25 +64,30 @@ function convolutionRows(node: Node, weightShape: readonly number[]): LayerRows 
       const [height, width] = outputsOf(sizeOf(data));
       return height * width;
     },
-    read(data, sample, group, position, into, start) {
+    reader(data) {
       const values = data.data as Float32Array;
+      const channels = data.shape[1] ?? 1;
       const size = sizeOf(data);
       const outputs = outputsOf(size);
       const [top, left] = pads ?? samePads(convolution, size, outputs);
-      const row = Math.floor(position / outputs[1]) * strides[0] - top;
-      const column = (position % outputs[1]) * strides[1] - left;
-      const first = sample * (data.shape[1] ?? 1) + group * inputs;
-      let at = start;
-      for (let channel = 0; channel < inputs; channel++) {
-        for (let down = 0; down < kernel[0]; down++) {
-          const y = row + down * dilations[0];
-          for (let across = 0; across < kernel[1]; across++) {
-            const x = column + across * dilations[1];
-            const inside = y >= 0 && y < size[0] && x >= 0 && x < size[1];
-            into[at++] = inside ? (values[((first + channel) * size[0] + y) * size[1] + x] as number) : 0;
+      const [height, width] = size;
+      return (sample, group, position, into) => {
+        const row = Math.floor(position / outputs[1]) * strides[0] - top;
+        const column = (position % outputs[1]) * strides[1] - left;
+        const first = sample * channels + group * inputs;
+        let at = 0;
+        for (let channel = first; channel < first + inputs; channel++) {
+          for (let down = 0; down < kernel[0]; down++) {
+            const y = row + down * dilations[0];
+            const line = (channel * height + y) * width;
+            for (let across = 0; across < kernel[1]; across++) {
+              const x = column + across * dilations[1];
+              const inside = y >= 0 && y < height && x >= 0 && x < width;
+              into[at++] = inside ? (values[line + x] as number) : 0;
+            }
           }
         }
-      }
+      };
     },
   };
 }

@@ -58,8 +58,10 @@ export function clamp(value: number, low: number, high: number): number {
   return value < low ? low : value > high ? high : value;
 }
 
-/** Rounds to the nearest integer, halves to the even one, as QuantizeLinear does. */
+/** At this size a double has no fraction left, and adding rounds it away by its own rule: to nearest, halves to even. */
+const NO_FRACTION = 1.5 * 2 ** 52;
+
+/** Rounds to the nearest integer, halves to the even one, as QuantizeLinear does. Exact below 2^51; larger values may be off by one. */
 export function roundHalfEven(value: number): number {
-  const rounded = Math.round(value);
-  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+  return value + NO_FRACTION - NO_FRACTION;
 }

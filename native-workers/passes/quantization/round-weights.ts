@@ -16,7 +16,7 @@
  */
 import { type LayerRows, layerRows } from '../../calibrate/layer-rows.ts';
 import { batchSizeFor } from '../../calibrate/observe.ts';
-import { CODES, type QuantizationParameters, roundHalfEven } from '../../calibrate/quantization-parameters.ts';
+import { CODES, clamp, type QuantizationParameters, roundHalfEven } from '../../calibrate/quantization-parameters.ts';
 import { intsAttribute } from '../../graph/attribute.ts';
 import { cloneModel } from '../../graph/clone.ts';
 import { Graph } from '../../graph/graph.ts';
@@ -279,23 +279,27 @@ class Layer {
     const input = new Float32Array(this.#parts * places.length * size);
     const codes = new Float32Array(input.length);
     const row = new Float32Array(columns);
+    const read = this.#rows.reader(data);
     const { scale, zeroPoint, type } = this.input;
-    const { low, high } = CODES[type];
+    const [low, high] = [CODES[type].low - zeroPoint, CODES[type].high - zeroPoint];
+    const { input: plainSums, quantized: quantizedSums } = moments.sums;
     for (let group = 0; group < groups; group++) {
       for (const [index, [sample, position]] of places.entries()) {
-        this.#rows.read(data, sample, group, position, row, 0);
-        for (let column = 0; column < columns; column++) {
-          const part = group * this.#blocks + Math.floor(column / size);
-          const inside = column % size;
-          const value = row[column] as number;
-          const code = Math.max(low, Math.min(high, roundHalfEven(value / scale) + zeroPoint));
-          const restored = (code - zeroPoint) * scale;
-          const at = (part * places.length + index) * size + inside;
-          input[at] = value;
-          codes[at] = restored;
-          const sum = part * size + inside;
-          moments.sums.input[sum] = (moments.sums.input[sum] as number) + value;
-          moments.sums.quantized[sum] = (moments.sums.quantized[sum] as number) + restored;
+        read(sample, group, position, row);
+        for (let block = 0; block < this.#blocks; block++) {
+          const part = group * this.#blocks + block;
+          const start = block * size;
+          const length = Math.min(size, columns - start);
+          const at = (part * places.length + index) * size;
+          const sum = part * size;
+          for (let inside = 0; inside < length; inside++) {
+            const value = row[start + inside] as number;
+            const restored = clamp(roundHalfEven(value / scale), low, high) * scale;
+            input[at + inside] = value;
+            codes[at + inside] = restored;
+            plainSums[sum + inside] = (plainSums[sum + inside] as number) + value;
+            quantizedSums[sum + inside] = (quantizedSums[sum + inside] as number) + restored;
+          }
         }
       }
     }

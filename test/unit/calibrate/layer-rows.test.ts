@@ -69,10 +69,11 @@ describe('rows of a layer', () => {
       const positions = rows.positions(x);
       expect((data[0] ?? 1) * positions * outputs).toBe(found.length);
       const row = new Float32Array(rows.columns);
+      const read = rows.reader(x);
       for (let sample = 0; sample < (data[0] ?? 1); sample++) {
         for (let position = 0; position < positions; position++) {
           for (let output = 0; output < outputs; output++) {
-            rows.read(x, sample, Math.floor((output * rows.groups) / outputs), position, row, 0);
+            read(sample, Math.floor((output * rows.groups) / outputs), position, row);
             const along = inputAxis === 0 ? [1, outputs] : [rows.columns, 1];
             const sum = row.reduce(
               (all, value, column) => all + value * (values[output * (along[0] ?? 0) + column * (along[1] ?? 0)] ?? 0),
