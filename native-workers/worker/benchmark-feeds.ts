@@ -1,8 +1,9 @@
 /** Inputs of a benchmark from the user's data: the first batch, as the model takes it. */
 import { basename } from 'node:path';
 import type { VariantPlan } from '../bench/plan.ts';
+import { runnableBatches } from '../datasets/batching.ts';
 import { openDataset } from '../datasets/open-dataset.ts';
-import { signatureOf } from '../datasets/signature.ts';
+import { batchRuleOf, signatureOf } from '../datasets/signature.ts';
 import { openModel } from '../formats/registry.ts';
 import type { Feeds } from '../lib/engine.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
@@ -22,7 +23,7 @@ export async function feedsFromReadable(
   for (const data of paths) {
     if (data === undefined) continue;
     try {
-      await firstBatch(model, data, preprocess, 1);
+      await firstBatch(model, data, preprocess, null);
       return feedsFromData(data, preprocess);
     } catch (thrown) {
       const error = toHoneError(thrown);
@@ -38,22 +39,31 @@ export function feedsFromData(data: string, preprocess: Preprocess | undefined):
   const known = new Map<string, Promise<Feeds>>();
   return ({ model, batch }) => {
     const key = `${batch ?? 1} ${model.path}`;
-    const feeds = known.get(key) ?? firstBatch(model.path, data, preprocess, batch ?? 1);
+    const feeds = known.get(key) ?? firstBatch(model.path, data, preprocess, batch);
     known.set(key, feeds);
     return feeds;
   };
 }
 
+/** `batch` null: the model's own where it is fixed, else 1. Throws `data-mismatch` where it is fixed at another size. */
 async function firstBatch(
   model: string,
   data: string,
   preprocess: Preprocess | undefined,
-  batch: number,
+  batch: number | null,
 ): Promise<Feeds> {
   const signature = signatureOf(await openModel(model));
   const dataset = await openDataset(data, signature, { model, ...(preprocess === undefined ? {} : { preprocess }) });
   try {
-    for await (const { feeds } of dataset.batches(batch, { limit: batch })) return feeds;
+    const rule = batchRuleOf(signature);
+    if (rule.kind === 'exactly' && !dataset.batchless && batch !== null && batch !== rule.size) {
+      throw new HoneError(
+        'data-mismatch',
+        `The batch of the model is fixed at ${rule.size}, so it cannot be run with ${batch}.`,
+      );
+    }
+    const batchSize = rule.kind === 'exactly' ? rule.size : (batch ?? 1);
+    for await (const { feeds } of runnableBatches(dataset, signature, { batchSize, limit: batchSize })) return feeds;
     throw new HoneError('data-empty', `${data} holds no sample.`, { where: { file: data } });
   } finally {
     await dataset.close();

@@ -44,7 +44,8 @@ export class WatchedCalibration implements CalibrationData {
     const { samples, random, skipped = [], notes = [] } = this.#data;
     const constant = [...this.#constant].flatMap(([name, value]) => (value === null ? [] : [name]));
     return {
-      samples: this.#read === 0 ? samples : this.#read,
+      // A model of a fixed batch gets its last one filled up: those rows are no samples of their own.
+      samples: this.#read === 0 ? samples : Math.min(this.#read, Math.max(0, samples - skipped.length)),
       random,
       ...(skipped.length === 0 ? {} : { skipped: { count: skipped.length, listed: skipped.slice(0, MOST_LISTED) } }),
       ...(constant.length === 0 ? {} : { constant }),

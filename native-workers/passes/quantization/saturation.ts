@@ -38,7 +38,12 @@ export async function forecastSaturation(
     return { safe: true, reason: 'The target does not compute with the instructions that saturate.' };
   if (pairSafe) return { safe: true, reason: 'The weights are pair-safe: no pair of products can saturate.' };
   if (samples === 0) return { safe: false, reason: 'The forecast was left out, as saturationSamples is 0.' };
-  const affordable = probeSamples(placement, calibration.observations, RUNS_A_SAMPLE, samples);
+  const affordable = probeSamples(
+    placement,
+    calibration.observations,
+    RUNS_A_SAMPLE,
+    Math.min(samples, context.calibration?.samples ?? samples),
+  );
   if (affordable < 1)
     return { safe: false, reason: 'The model is too large to emulate: one sample would take more than a minute.' };
   await context.progress(0, 1, 'predicting the loss on CPUs without VNNI');

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { emulateSaturation } from '../../../native-workers/calibrate/saturation.ts';
 import { tensorFromNumbers } from '../../../native-workers/graph/tensor-values.ts';
+import { tensorType } from '../../../native-workers/graph/types.ts';
 import type { Value } from '../../../native-workers/graph/value.ts';
 import type { Feeds } from '../../../native-workers/lib/engine.ts';
 import { ModelBuilder } from '../../helpers/models.ts';
@@ -69,5 +70,15 @@ describe('emulateSaturation', () => {
     const model = quantized('MatMul', [127, 1, 127, 1], [2, 2], [2]);
     const feeds = { x: float32([3, 2], [255, 255, 0, 0, 255, 255]) };
     expect((await emulateSaturation(model, once(feeds), 2, passContext().open))?.samples).toBe(2);
+  });
+
+  it('does not count the answers of rows that fill a fixed batch up', async () => {
+    // The first two rows answer alike with the loss and without it; the third, which only fills the batch up, does not.
+    const model = quantized('MatMul', [124, 127, 126, 127], [2, 2], [2]);
+    for (const value of model.graph.inputs) value.type = tensorType('float32', [3, 2]);
+    const batch = { x: float32([3, 2], [0, 1, 1, 0, 255, 255]) };
+    const found = async (samples: number) => emulateSaturation(model, once(batch), samples, passContext().open);
+    expect(await found(2)).toMatchObject({ samples: 2, agreement: 1 });
+    expect((await found(3))?.agreement).toBeCloseTo(2 / 3);
   });
 });

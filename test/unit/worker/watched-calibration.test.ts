@@ -31,6 +31,16 @@ describe('WatchedCalibration', () => {
     expect(data.facts()).toEqual({ samples: 3, random: false });
   });
 
+  it('does not count what fills the last batch of a model with a fixed one', async () => {
+    const rows = { x: float32([4, 1], [1, 2, 3, 3]) };
+    const data = watch([rows, rows], { samples: 6 });
+    await read(data);
+    expect(data.facts()?.samples).toBe(6);
+    const damaged = watch([rows], { samples: 4, skipped: [{ sample: 'a', reason: 'cut' }] });
+    await read(damaged);
+    expect(damaged.facts()?.samples).toBe(3);
+  });
+
   it('looks at each sample once, in walks of other batches that end early', async () => {
     const rows = [Number.NaN, 7, 7, Number.NaN, 8];
     const data = watch([], {
