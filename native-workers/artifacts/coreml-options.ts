@@ -5,7 +5,7 @@ import type { TARGETS } from '../formats/coreml/schema.ts';
 import type { TargetFacts } from './target-facts.ts';
 
 export interface CoremlOptions {
-  /** The oldest system that shall load it; `auto`: the oldest since iOS 16 that has what the model needs. */
+  /** The oldest system that shall load it; `auto`: the oldest since iOS 16 that has what the model needs and keeps weights in blocks. */
   readonly target: 'auto' | keyof typeof TARGETS;
   /** `auto`: float16, and float32 where activations are quantized. */
   readonly precision: 'auto' | 'float16' | 'float32';
@@ -49,7 +49,9 @@ export const COREML_DEFAULTS: CoremlOptions = {
 const schema = z.strictObject({
   target: z
     .enum(['auto', 'iOS15', 'iOS16', 'iOS17', 'iOS18', 'iOS26'])
-    .describe('The oldest system that shall load it; auto: the oldest since iOS 16 that has what the model needs.'),
+    .describe(
+      'The oldest system that shall load it; auto: the oldest since iOS 16 that has what the model needs and keeps weights in blocks.',
+    ),
   precision: z
     .enum(['auto', 'float16', 'float32'])
     .describe(

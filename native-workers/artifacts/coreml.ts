@@ -109,7 +109,8 @@ const AUTOMATIC = ['iOS16', 'iOS17', 'iOS18'] as const;
 const choices = new WeakMap<Model, { readonly asked: string; readonly chosen: Chosen }>();
 
 /**
- * The target: the oldest system for which nothing is refused, else that for which least is. The precision: float16 rounds the scales
+ * The target: the oldest system for which nothing is refused and weights in blocks stay so, else that for which least is
+ * refused. The precision: float16 rounds the scales
  * of quantized activations to 11 bits, which moved outputs of the models of the tests by up to 52 steps; float32 by none.
  */
 async function chosenFor(model: Model, asked: CoremlOptions, context: TargetContext): Promise<Chosen> {
@@ -120,16 +121,23 @@ async function chosenFor(model: Model, asked: CoremlOptions, context: TargetCont
   const precision = asked.precision === 'auto' ? usual : asked.precision;
   const [oldest, ...newer] = asked.target === 'auto' ? AUTOMATIC : [asked.target];
   let chosen: Chosen = { ...asked, precision, target: oldest };
-  let { refused } = newer.length === 0 ? { refused: [] } : await attemptOf(model, chosen, context);
+  let best = newer.length === 0 ? null : await attemptOf(model, chosen, context);
   for (const target of newer) {
-    if (refused.length === 0) break;
+    if (best === null || isNoBetterFor(TARGETS[target].number, best)) continue;
     const attempt = await attemptOf(model, { ...chosen, target }, context);
-    if (attempt.refused.length >= refused.length) continue;
+    const isBetter = attempt.refused.length < best.refused.length;
+    const isSmaller = best.smallerFrom !== null && attempt.smallerFrom === null;
+    if (!isBetter && !(isSmaller && attempt.refused.length === best.refused.length)) continue;
     chosen = { ...chosen, target };
-    refused = attempt.refused;
+    best = attempt;
   }
   choices.set(model, { asked: key, chosen });
   return chosen;
+}
+
+/** Nothing is refused, and no weight would be smaller. */
+function isNoBetterFor(target: number, { refused, smallerFrom }: Attempt): boolean {
+  return refused.length === 0 && (smallerFrom === null || target < smallerFrom);
 }
 
 /** The last conversion of each model: coverage is the conversion itself, and writing follows it. */

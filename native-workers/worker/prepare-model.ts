@@ -1,16 +1,16 @@
 /**
  * A model as the writers of formats with fixed sizes want it: numbers for the sizes that its inputs leave open (those that
- * made-up inputs have), what depends on constants alone computed, batch normalizations in their convolutions, and the types
+ * made-up inputs have), what depends on constants alone computed, control flow written out, batch normalizations in their convolutions, and the types
  * of all values known. The original is not touched.
  */
 import type { PreparedModel } from '../artifacts/target.ts';
 import { usualShape } from '../datasets/seeded-inputs.ts';
 import { inferTypes } from '../formats/onnx/infer-types.ts';
 import { inlineFunctions } from '../formats/onnx/inline-functions.ts';
+import { writeOut } from '../formats/onnx/write-out.ts';
 import { cloneModel } from '../graph/clone.ts';
 import type { DType } from '../graph/dtype.ts';
 import type { Graph } from '../graph/graph.ts';
-import { inlineControlFlow } from '../graph/inline-control-flow.ts';
 import type { Model } from '../graph/model.ts';
 import type { Node } from '../graph/node.ts';
 import { separateQuantization } from '../graph/separate-quantization.ts';
@@ -18,7 +18,7 @@ import { topologicalOrder } from '../graph/traversal.ts';
 import { staticShape, type ValueType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
 import type { Engine } from '../lib/engine.ts';
-import { HoneError, toHoneError } from '../protocol/errors.ts';
+import { HoneError } from '../protocol/errors.ts';
 import { applyRecipe } from './apply-recipe.ts';
 import { modelOpener, typesOf } from './engine-models.ts';
 
@@ -45,38 +45,14 @@ export async function prepareModel(
   const chosen = fixInputs(model.graph, batch, dims);
   if (chosen.size > 0) forgetOpenShapes(model.graph);
   separateQuantization(model);
-  const cleaned = await withoutControlFlow(await clean(model, engine, scratch), engine, scratch);
+  const cleaned = await writeOut(await clean(model, engine, scratch), {
+    engine,
+    scratch,
+    clean: (each) => clean(each, engine, scratch),
+    types: typesOf(engine, scratch),
+  });
   const types = await staticTypes(cleaned, engine, scratch);
   return { model: cleaned, typeOf: (value) => types.get(value) ?? null, chosen };
-}
-
-/** Bodies in bodies, and conditions that are known once an outer body was written out. */
-const ROUNDS = 8;
-
-/**
- * What can be written out of If, Loop and Scan. A body that the engine takes only inside (since there it does not look at shapes)
- * stays there.
- */
-async function withoutControlFlow(model: Model, engine: Engine, scratch: string): Promise<Model> {
-  let best = model;
-  for (let round = 0; round < ROUNDS && hasBodies(best.graph); round++) {
-    const candidate = cloneModel(best).model;
-    if (inlineControlFlow(candidate, await typesOf(engine, scratch)(candidate)) === 0) break;
-    try {
-      const next = await clean(candidate, engine, scratch);
-      await inferTypes(next, engine, scratch);
-      best = next;
-    } catch (thrown) {
-      if (toHoneError(thrown).code === 'cancelled') throw thrown;
-      break;
-    }
-  }
-  return best;
-}
-
-function hasBodies(graph: Graph): boolean {
-  for (const node of graph.nodes) for (const _body of node.subgraphs()) return true;
-  return false;
 }
 
 async function clean(model: Model, engine: Engine, scratch: string): Promise<Model> {

@@ -41,6 +41,7 @@ const OPERANDS: Readonly<Record<string, readonly number[]>> = {
   Slice: [1, 2, 3, 4],
   Split: [1],
   Squeeze: [1],
+  STFT: [1, 3],
   Tile: [1],
   TopK: [1],
   Trilu: [1],

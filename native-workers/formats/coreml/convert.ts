@@ -59,6 +59,8 @@ export interface Attempt {
   readonly result: Conversion | null;
   readonly nodes: number;
   readonly refused: readonly Refused[];
+  /** Number of the iOS version from which on weights that are floats here stay small; null when there are none. */
+  readonly smallerFrom: number | null;
 }
 
 export interface Conversion {
@@ -114,7 +116,8 @@ export function convert(model: Model, options: ConvertOptions): Attempt {
   for (const value of graph.outputs) {
     attempt(value.name, 'output', () => outputs.push(graphOutput(value, lowering, main)));
   }
-  if (refused.length > 0) return { result: null, nodes: nodes.length, refused: rootCauses(refused) };
+  const { smallerFrom } = lowering;
+  if (refused.length > 0) return { result: null, nodes: nodes.length, refused: rootCauses(refused), smallerFrom };
   removeUnread(main);
   if (options.precision === 'float16') toFloat16(main, names, target.number);
   const classifier = options.labels === undefined ? null : classify(main, names, outputs, options.labels);
@@ -137,7 +140,7 @@ export function convert(model: Model, options: ConvertOptions): Attempt {
       },
     },
   };
-  return { result, nodes: nodes.length, refused };
+  return { result, nodes: nodes.length, refused, smallerFrom };
 }
 
 const typeName = (node: Node): string => (node.domain === '' ? node.opType : `${node.domain}:${node.opType}`);

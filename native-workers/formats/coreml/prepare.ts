@@ -1,6 +1,6 @@
 /**
- * A model made ready for conversion: sizes fixed where they are given, what is constant folded, every value with its type. Works
- * on a copy; weights stay where they are.
+ * A model made ready for conversion: sizes fixed where they are given, what is constant folded, control flow written out, every
+ * value with its type. Works on a copy; weights stay where they are.
  */
 import { intAttribute } from '../../graph/attribute.ts';
 import { cloneModel } from '../../graph/clone.ts';
@@ -17,8 +17,9 @@ import type { Value } from '../../graph/value.ts';
 import type { Engine } from '../../lib/engine.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import { inferTypes } from '../onnx/infer-types.ts';
-import { readOnnxBytes } from '../onnx/read.ts';
+import { inlineFunctions } from '../onnx/inline-functions.ts';
 import { onnxBytes } from '../onnx/write.ts';
+import { writeOut } from '../onnx/write-out.ts';
 import { ComputedData } from './constants.ts';
 import { learnShape, merged, reshapeOperand, smallIntegers } from './known-shapes.ts';
 
@@ -31,20 +32,31 @@ const ROUNDS = 8;
 export type ChooseDim = (dim: Dim, input: string, axis: number) => number | null;
 
 export async function prepare(model: Model, engine: Engine, scratch: string, choose: ChooseDim): Promise<Model> {
-  // Calls of functions are written as their bodies by the engine's own inlining.
-  const plain = model.functions.length === 0 ? cloneModel(model).model : await inlined(model, engine, scratch);
-  const { graph } = plain;
-  fixInputs(graph, choose);
+  const plain = cloneModel(await inlineFunctions(model, engine, scratch)).model;
+  fixInputs(plain.graph, choose);
+  const clean = (each: Model): Promise<Model> => folded(each, engine, scratch);
+  return writeOut(await clean(plain), { engine, scratch, clean, types: attachedTypes });
+}
+
+/** Every value has its type afterwards. */
+async function folded(model: Model, engine: Engine, scratch: string): Promise<Model> {
+  const { graph } = model;
   for (let round = 0; round < ROUNDS; round++) {
     const before = graph.nodes.size;
-    await attach(plain, engine, scratch);
+    await attach(model, engine, scratch);
     const isChanged = foldSimple(graph);
-    await foldByEngine(plain, engine);
+    await foldByEngine(model, engine);
     removeUnread(graph);
     if (graph.nodes.size === before && !isChanged) break;
   }
-  await attach(plain, engine, scratch);
-  return plain;
+  await attach(model, engine, scratch);
+  return model;
+}
+
+async function attachedTypes({ graph }: Model): Promise<ReadonlyMap<Value, ValueType>> {
+  const types = new Map<Value, ValueType>();
+  for (const value of graph.values()) if (value.type !== null) types.set(value, value.type);
+  return types;
 }
 
 /** Nodes that computed only what is constant by now. */
@@ -55,16 +67,6 @@ function removeUnread(graph: Graph): void {
     );
     if (!isRead) graph.removeNode(node);
   }
-}
-
-async function inlined(model: Model, engine: Engine, scratch: string): Promise<Model> {
-  const path = `${scratch}/inlined-${process.pid}.onnx`;
-  const session = await engine.open(onnxBytes(model), { optimization: 'disabled', optimizedModelPath: path });
-  await session.release();
-  const { readFileSync, rmSync } = await import('node:fs');
-  const bytes = readFileSync(path);
-  rmSync(path, { force: true });
-  return readOnnxBytes(bytes);
 }
 
 function fixInputs(graph: Graph, choose: ChooseDim): void {

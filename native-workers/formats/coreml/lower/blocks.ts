@@ -36,6 +36,7 @@ export function blockwise(lowering: Lowering, name: string, blocks: Blocks): Mil
   if (lowering.target >= 18 && isWhole) {
     return lowering.op('constexpr_blockwise_shift_scale', { data, scale, offset }, { dtype: 'fp32', shape });
   }
+  if (isWhole) lowering.smallerFrom = 18;
   lowering.note(
     `Weights in blocks are written as floats, since ${isWhole ? 'they need iOS 18' : 'a last block is not full'}.`,
   );

@@ -57,6 +57,8 @@ export class Lowering {
   readonly names: Names;
   /** What the conversion did that a reader of the report should know. */
   readonly notes: Set<string> = new Set();
+  /** Number of the iOS version from which on weights that are floats here stay small; null when there are none. */
+  smallerFrom: number | null = null;
   readonly #typeOf: (value: Value) => SourceType | null;
   readonly #values = new Map<Value, MilValue>();
   readonly #taken = new Set<MilValue>();

@@ -5,7 +5,9 @@ const STRINGS = 'Core ML computes with numbers only: process texts in the app, b
 const SEQUENCES = 'Core ML has no sequences and optional values: give each tensor an input or output of its own';
 const BITS = 'MIL has no operators on bits; compute flags with And, Or and Xor on bool';
 const TREES = 'trees and tables of classic models are no ML Program: convert them with the tool that trained them';
-const LOOPS = 'Hone writes ML Programs without control flow: unroll loops and choose branches when exporting';
+const LOOPS =
+  'Hone writes out control flow, and this depends on data, on open sizes or is too long: unroll or choose when exporting';
+const FOURIER = 'its length, axis or step is computed, or it is an inverse of one side: export it with constants';
 const RANDOM = 'results that are drawn at random cannot be checked: draw them in the app and give them as an input';
 
 const BY_TYPE: Readonly<Record<string, string>> = {
@@ -24,6 +26,8 @@ const BY_TYPE: Readonly<Record<string, string>> = {
   If: LOOPS,
   Loop: LOOPS,
   Scan: LOOPS,
+  DFT: FOURIER,
+  STFT: FOURIER,
   RandomNormal: RANDOM,
   RandomNormalLike: RANDOM,
   RandomUniform: RANDOM,

@@ -2,12 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import type { CoremlOptions } from '../../../../native-workers/artifacts/coreml-options.ts';
 import { stringAttribute, stringsAttribute } from '../../../../native-workers/graph/attribute.ts';
+import { Graph } from '../../../../native-workers/graph/graph.ts';
 import { Model } from '../../../../native-workers/graph/model.ts';
 import { tensorFromBytes, tensorFromNumbers } from '../../../../native-workers/graph/tensor-values.ts';
+import { tensorType } from '../../../../native-workers/graph/types.ts';
 import type { Value } from '../../../../native-workers/graph/value.ts';
 import type { Feeds, HostTensor } from '../../../../native-workers/lib/engine.ts';
 import { openEngine } from '../../../../native-workers/runtimes/onnxruntime.ts';
-import { differenceOf } from '../../../helpers/coreml.ts';
+import { coverageOf, differenceOf, writeCoreml } from '../../../helpers/coreml.ts';
 import { ModelBuilder } from '../../../helpers/models.ts';
 
 const engine = await openEngine();
@@ -92,21 +94,25 @@ describe('weights in blocks', () => {
     expect(made.written.notes.join()).toContain('written as floats');
   });
 
+  /** A matrix of codes with scales and zero points of 16 along the summed axis. */
+  function dequantized(dtype: 'int4' | 'uint4' | 'int8' | 'uint8'): Model {
+    const build = new ModelBuilder();
+    const low = dtype.startsWith('u') ? 0 : dtype === 'int4' ? -8 : -128;
+    const codes = Array.from({ length: K * N }, (_, at) => low + ((at * 7) % (dtype.endsWith('4') ? 16 : 256)));
+    const w = build.graph.addInitializer('w', tensorFromNumbers(dtype, codes, [K, N]));
+    const scales = build.weight('scales', [K / 16, N], 0.1);
+    const points = Array.from({ length: (K / 16) * N }, (_, at) => low + 3 + (at % 5));
+    const zeros = build.graph.addInitializer('zeros', tensorFromNumbers(dtype, points, [K / 16, N]));
+    const real = build.op('DequantizeLinear', [w, scales, zeros], 'real', { axis: 0, block_size: 16 });
+    return finish(build, build.op('MatMul', [build.input('x', [2, K]), real], 'y'));
+  }
+
   it.each(['int4', 'uint4', 'int8', 'uint8'] as const)(
     'of DequantizeLinear of %s are constants of iOS 18',
     async (dtype) => {
-      const build = new ModelBuilder();
-      const low = dtype.startsWith('u') ? 0 : dtype === 'int4' ? -8 : -128;
-      const codes = Array.from({ length: K * N }, (_, at) => low + ((at * 7) % (dtype.endsWith('4') ? 16 : 256)));
-      const w = build.graph.addInitializer('w', tensorFromNumbers(dtype, codes, [K, N]));
-      const scales = build.weight('scales', [K / 16, N], 0.1);
-      const points = Array.from({ length: (K / 16) * N }, (_, at) => low + 3 + (at % 5));
-      const zeros = build.graph.addInitializer('zeros', tensorFromNumbers(dtype, points, [K / 16, N]));
-      const real = build.op('DequantizeLinear', [w, scales, zeros], 'real', { axis: 0, block_size: 16 });
-      const model = finish(build, build.op('MatMul', [build.input('x', [2, K]), real], 'y'));
       const { largest, package: made } = await differenceOf(
         engine,
-        model,
+        dequantized(dtype),
         { x: waves([2, K]) },
         { ...FLOAT32, target: 'iOS18' },
       );
@@ -114,6 +120,64 @@ describe('weights in blocks', () => {
       expect(made.main.operations.map(({ type }) => type)).toEqual(['constexpr_blockwise_shift_scale', 'matmul']);
     },
   );
+
+  it.each([
+    ['MatMulNBits', '18', matmulNBits(4, 32, K, true)],
+    ['DequantizeLinear', '18', dequantized('int4')],
+    // Floats for any system: the oldest is as good.
+    ['MatMulNBits with a last block that is not full', '16', matmulNBits(4, 32, 48, true)],
+  ])('of %s have the target iOS %s unless another is asked for', async (_, iOS, model) => {
+    const { written, main } = await writeCoreml(engine, model);
+    expect(written.requires['iOS']).toBe(iOS);
+    expect(main.operations.some(({ type }) => type === 'constexpr_blockwise_shift_scale')).toBe(iOS === '18');
+    expect(written.notes.join().includes('written as floats')).toBe(iOS !== '18');
+  });
+});
+
+describe('what MIL has no operators for', () => {
+  it('is written out: a choice, a loop, a transform', async () => {
+    const build = new ModelBuilder();
+    const [x, condition] = [build.input('x', [2, 6, 1]), build.input('c', [], 'bool')];
+    const body = (name: string, opType: string): Graph => {
+      const graph = new Graph(name);
+      const output = graph.createValue(`${name}_out`);
+      graph.addNode({ opType, inputs: [x], outputs: [output] });
+      graph.outputs.push(output);
+      return graph;
+    };
+    const chosen = build.op('If', [condition], 'chosen', {
+      then_branch: { type: 'graph', value: body('yes', 'Neg') },
+      else_branch: { type: 'graph', value: body('no', 'Exp') },
+    });
+    const loop = new Graph('loop');
+    const [, on, state] = [
+      loop.addInput('i', tensorType('int64', [])),
+      loop.addInput('on', tensorType('bool', [])),
+      loop.addInput('s', tensorType('float32', [2, 6, 1])),
+    ];
+    const sum = loop.createValue('sum');
+    loop.addNode({ opType: 'Add', inputs: [state, x], outputs: [sum] });
+    loop.outputs.push(on, sum);
+    const trips = build.graph.addInitializer('trips', tensorFromNumbers('int64', [3], []));
+    const last = build.op('Loop', [trips, null, chosen], 'last', { body: { type: 'graph', value: loop } });
+    const axis = build.graph.addInitializer('axis', tensorFromNumbers('int64', [1], []));
+    const model = finish(build, build.op('DFT', [last, null, axis], 'y', { onesided: 1 }));
+    for (const value of [0, 1]) {
+      const feeds = { x: waves([2, 6, 1]), c: { dtype: 'bool', shape: [], data: Uint8Array.of(value) } } as const;
+      const { largest, package: made } = await differenceOf(engine, model, feeds, FLOAT32);
+      expect(largest).toBeLessThan(1e-5);
+      expect(made.main.operations.map(({ type }) => type)).toEqual(expect.arrayContaining(['select', 'exp', 'matmul']));
+    }
+  });
+
+  it('is refused by name where it depends on data', async () => {
+    const build = new ModelBuilder();
+    const length = build.input('n', [], 'int64');
+    const axis = build.graph.addInitializer('axis', tensorFromNumbers('int64', [1], []));
+    const model = finish(build, build.op('DFT', [build.input('x', [2, 6, 1]), length, axis], 'y'));
+    const { unsupported } = await coverageOf(engine, model);
+    expect(unsupported).toMatchObject([{ type: 'DFT', reason: expect.stringContaining('length') }]);
+  });
 });
 
 describe('attention', () => {
