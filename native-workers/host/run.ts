@@ -13,6 +13,7 @@ import { Log } from '../lib/log.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { environmentSchema, type Manifest, STAGES, type StageName } from '../protocol/facts.ts';
 import type { JobResult } from '../protocol/jobs.ts';
+import type { Progress } from '../protocol/messages.ts';
 import type { RunRequest } from '../protocol/request.ts';
 import type { StudioEvent } from '../protocol/studio.ts';
 import { HONE_VERSION, RUN_SCHEMA_VERSION } from '../protocol/version.ts';
@@ -74,6 +75,8 @@ export class ActiveRun {
   readonly #cancelled = new AbortController();
   readonly #listeners = new Set<(event: RunEvent) => void>();
   #manifest: Manifest;
+  /** Of the stage that is going on; null before it says anything. */
+  #progress: Progress | null = null;
 
   /** `manifest` says which stages are still to be done; the folder is there and locked. */
   constructor(supervisor: Supervisor, folder: string, lock: RunLock, manifest: Manifest, request: RunRequest) {
@@ -124,6 +127,7 @@ export class ActiveRun {
   }
 
   async #stage(name: StageName): Promise<void> {
+    this.#progress = null;
     await this.#setRow(name, { status: 'running' });
     this.#emit({ type: 'progress', run: this.id, stage: name, progress: { phase: 'waiting', done: 0, total: null } });
     try {
@@ -139,7 +143,10 @@ export class ActiveRun {
     return this.#supervisor.runJob(`stage-${name}`, request, {
       signal: this.#cancelled.signal,
       scratch: this.folder,
-      onProgress: (progress) => this.#emit({ type: 'progress', run: this.id, stage: name, progress }),
+      onProgress: (progress) => {
+        this.#progress = progress;
+        this.#emit({ type: 'progress', run: this.id, stage: name, progress });
+      },
       onLog: (level, message) => this.#tell(level, message),
     });
   }
@@ -169,7 +176,8 @@ export class ActiveRun {
     // Nothing else writes here now, and half a model may be what the disk has no room for.
     await removeLeftovers(this.folder).catch(() => undefined);
     if (error.code === 'cancelled') {
-      await this.#setRow(name, { status: 'cancelled' }, { status: 'cancelled' });
+      const reason = this.#progress === null ? {} : { reason: `Stopped at: ${progressText(this.#progress)}.` };
+      await this.#setRow(name, { status: 'cancelled', ...reason }, { status: 'cancelled' });
       return;
     }
     const data = error.toData();
@@ -229,4 +237,10 @@ const benchmarkedSchema = z.object({ environment: environmentSchema });
 async function readEnvironment(file: string): Promise<Manifest['environment']> {
   const facts: unknown = JSON.parse(await readFile(file, 'utf8'));
   return benchmarkedSchema.safeParse(facts).data?.environment ?? null;
+}
+
+/** How far a stage had come, and what it had found so far where it says so. */
+function progressText({ phase, done, total, detail }: Progress): string {
+  const counts = total === null ? '' : ` (${Math.floor(done)} of ${total})`;
+  return `${phase}${detail === undefined ? '' : `, ${detail}`}${counts}`;
 }

@@ -274,6 +274,11 @@ export const ERROR_TEXT: Record<ErrorCode, ErrorWords> = {
     'The run is finished or its source model has changed.',
     'Start a new run with the same recipe.',
   ),
+  'report-missing': text(
+    'No report yet',
+    'The run ended before it wrote one.',
+    'Go on with the run (hone resume), then ask for the report again.',
+  ),
   'report-invalid': text(
     'Not a report',
     'The file is no report that Hone wrote, or it is damaged.',

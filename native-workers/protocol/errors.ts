@@ -81,6 +81,7 @@ export const ERRORS = {
   'run-locked': 'environment',
   'run-corrupt': 'input',
   'run-not-resumable': 'input',
+  'report-missing': 'input',
   'report-invalid': 'input',
   'report-version': 'unsupported',
   // The studio

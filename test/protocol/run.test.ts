@@ -120,6 +120,7 @@ describe('cancel and resume', () => {
     const cancelled = await run.done;
     const at = STAGES.indexOf(stage);
     expect(cancelled.status).toBe('cancelled');
+    expect(cancelled.stages[at]?.reason).toMatch(/^Stopped at: /);
     expect(cancelled.stages.map((row) => row.status)).toEqual(
       STAGES.map((_, index) => (index < at ? 'done' : index === at ? 'cancelled' : 'pending')),
     );

@@ -3,13 +3,12 @@
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { builtFolder } from '../../host/built.ts';
-import { REPORT } from '../../host/run-store.ts';
 import { writeFileAtomic } from '../../lib/atomic-file.ts';
 import { makeFolder } from '../../lib/make-folder.ts';
-import { openReport } from '../../report/read.ts';
+import { HoneError } from '../../protocol/errors.ts';
 import { REPORT_FORMATS, type ReportFormat, renderReport } from '../../report/render.ts';
 import { type Cli, names } from '../cli.ts';
-import { withWorkspace } from '../follow-run.ts';
+import { readReport, withWorkspace } from '../follow-run.ts';
 
 interface Flags {
   readonly format: ReportFormat[];
@@ -25,8 +24,10 @@ export function reportCommand(cli: Cli): Command {
     .action((run: string, { format, out }: Flags) =>
       cli.run(() =>
         withWorkspace(async (workspace) => {
-          const { folder } = await workspace.openRun(run);
-          const { document } = await openReport(join(folder, REPORT));
+          const { folder, manifest } = await workspace.openRun(run);
+          const document = await readReport(folder);
+          if (document === null)
+            throw new HoneError('report-missing', `The run ${manifest.id} has no report: it is ${manifest.status}.`);
           const target = resolve(out);
           makeFolder(target);
           const files: string[] = [];

@@ -1,5 +1,5 @@
 /** The command line as scripts use it: real processes, a real model, the contract's fields and exit codes. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -295,6 +295,14 @@ describe('a run', () => {
     const { json } = await honeJson(library, 'report', 'latest', '--format', 'md,csv,json', '--out', out);
     expect(json).toEqual({ files: ['md', 'csv', 'json'].map((form) => join(out, `report.${form}`)) });
     expect(readFileSync(join(out, 'report.json'), 'utf8')).toBe(readFileSync(join(folderOf(), 'report.json'), 'utf8'));
+  });
+
+  it('without its report says how to get one', async () => {
+    const copy = join(library, 'unfinished');
+    cpSync(folderOf(), copy, { recursive: true, filter: (path) => !path.endsWith('report.json') });
+    const { code, json } = await honeJson(library, 'report', copy);
+    expect(code).toBe(3);
+    expect(json).toMatchObject({ error: { code: 'report-missing', hint: expect.stringContaining('hone resume') } });
   });
 
   it('is verified, until a number is changed', async () => {
