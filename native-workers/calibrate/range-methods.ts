@@ -113,6 +113,10 @@ const ENTROPY_CANDIDATES = 128;
  *
  * Exact zeros are left out, as TensorRT leaves out its first bin: every range represents them exactly, but as mass of one bin
  * that a level spreads over eight they would cost more than any clipping, and the narrowest range would always win.
+ *
+ * The divergence knows nothing of distances, so it can clip what carries the signal. Measured (weights to nearest, divergence of the
+ * answers in 1e-3, entropy and least squared error): glyphs-resnet 0.310 and 0.264, langid-bert 0.016 and 0.019,
+ * glyphs-mobilenetv2 5.3 and 1.4; on UltraFace, with four random inputs, signal to noise was 10 dB and not 54. Hence no default.
  */
 function entropyRange(histogram: Histogram, codes: number): Range {
   const { range, binWidth } = histogram;
