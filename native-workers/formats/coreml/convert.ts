@@ -6,9 +6,10 @@ import type { Value } from '../../graph/value.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import { numbersConstant } from './constants.ts';
 import { toFloat16 } from './float16.ts';
-import { internalDType, Lowering, type LoweringOptions, Refusal, type SourceType } from './lower/lowering.ts';
+import { internalDType, Lowering, type LoweringOptions, type SourceType } from './lower/lowering.ts';
 import { reasonWithoutLowering } from './lower/reasons.ts';
 import { findLowering } from './lower/registry.ts';
+import { Refusal } from './lower/terms.ts';
 import { Names } from './names.ts';
 import {
   type ImageFeature,

@@ -31,7 +31,8 @@ function shapeOf(value: Value | null | undefined): readonly Dim[] | null {
   return value.type?.kind === 'tensor' ? value.type.shape : null;
 }
 
-function broadcast(a: readonly Dim[], b: readonly Dim[]): Dim[] {
+/** The shape that two shapes broadcast to. */
+export function broadcast<D extends Dim>(a: readonly D[], b: readonly D[]): (D | 1 | null)[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, index) => {
     const x = index - rank + a.length >= 0 ? (a[index - rank + a.length] ?? null) : 1;

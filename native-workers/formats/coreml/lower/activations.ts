@@ -1,6 +1,7 @@
 /** Activations with parameters, and softmax. */
 import type { Node } from '../../../graph/node.ts';
-import { type Lower, type Lowering, Refusal } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal } from './terms.ts';
 
 /** Constants of SELU. Source: onnx Operators.md, Selu. */
 const SELU_ALPHA = 1.6732632423543772;

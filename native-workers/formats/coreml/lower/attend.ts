@@ -5,7 +5,8 @@
  */
 import type { MilValue } from '../program.ts';
 import { compare, concat, expandDims, matmul, select, softmax, take, times } from './builders.ts';
-import { type Lowering, Refusal, staticDims } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
+import { Refusal, staticDims } from './terms.ts';
 
 /** What a masked score becomes; float16 makes it its own least, and a row of nothing else stays finite. */
 export const MASKED = -3.4e38;

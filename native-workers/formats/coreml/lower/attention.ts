@@ -2,6 +2,7 @@
 import type { Node } from '../../../graph/node.ts';
 import { toNumbers } from '../../../graph/tensor-values.ts';
 import type { Value } from '../../../graph/value.ts';
+import { broadcast } from '../known-shapes.ts';
 import type { MilValue } from '../program.ts';
 import {
   addBias,
@@ -16,7 +17,8 @@ import {
   splitHeads,
 } from './attend.ts';
 import { concat, expandDims, gather, padConstant, sliceAxis } from './builders.ts';
-import { broadcast, type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal, staticDims } from './terms.ts';
 
 /** Source: onnx Operators.md, Attention. */
 function attention(node: Node, lowering: Lowering): void {

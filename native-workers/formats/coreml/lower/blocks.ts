@@ -12,7 +12,8 @@ import { bytesOf, ComputedData, numbersConstant, numbersOf } from '../constants.
 import { constantOf, type MilConstant, type MilValue } from '../program.ts';
 import { MIL_DTYPES } from '../schema.ts';
 import { packBits, unpackBits } from '../weight-file.ts';
-import { type Lower, type Lowering, Refusal } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal } from './terms.ts';
 
 export interface Blocks {
   /** Codes of the type int4, uint4, int8 or uint8, in the shape of the weight. */

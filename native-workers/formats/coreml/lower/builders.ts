@@ -1,6 +1,9 @@
 /** Operations of MIL with the types of their results worked out, for lowerings of several steps. */
+
+import { broadcast } from '../known-shapes.ts';
 import type { MilDim, MilType, MilValue } from '../program.ts';
-import { broadcast, type Lowering, Refusal } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
+import { Refusal } from './terms.ts';
 
 export const vector = (length: MilDim): MilType => ({ dtype: 'int32', shape: [length] });
 

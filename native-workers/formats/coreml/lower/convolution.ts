@@ -1,7 +1,8 @@
 /** Convolutions. Padding is always written out: MIL's `same` puts the odd one elsewhere than ONNX. */
 import type { Node } from '../../../graph/node.ts';
 import type { MilDim } from '../program.ts';
-import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal, staticDims } from './terms.ts';
 import { weightOf } from './weights.ts';
 
 export interface Window {

@@ -2,7 +2,8 @@
 import type { Node } from '../../../graph/node.ts';
 import type { MilValue } from '../program.ts';
 import { matmul, reduce } from './builders.ts';
-import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal, staticDims } from './terms.ts';
 
 /** A value with a letter for each of its dimensions. */
 interface Labelled {

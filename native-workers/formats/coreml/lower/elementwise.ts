@@ -3,7 +3,8 @@ import type { Node } from '../../../graph/node.ts';
 import type { Value } from '../../../graph/value.ts';
 import type { MilValue } from '../program.ts';
 import { select } from './builders.ts';
-import { type Lower, type Lowering, Refusal } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal } from './terms.ts';
 
 /** ONNX's name, and MIL's where both mean the same. */
 const UNARY: Readonly<Record<string, string>> = {

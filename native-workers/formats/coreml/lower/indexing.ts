@@ -15,7 +15,8 @@ import {
   throughNumbers,
   times,
 } from './builders.ts';
-import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal, staticDims } from './terms.ts';
 
 const arg =
   (type: string): Lower =>

@@ -8,8 +8,9 @@ import type { MilType, MilValue } from '../program.ts';
 import { constantOf } from '../program.ts';
 import { expandDims, matmul } from './builders.ts';
 import { interleaved, windowOf } from './convolution.ts';
-import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
 import { clipped, RANGES } from './quantized.ts';
+import { Refusal, staticDims } from './terms.ts';
 import { affine } from './weights.ts';
 
 /** Smaller constants are not worth a form of their own. */

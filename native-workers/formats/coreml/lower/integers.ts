@@ -3,7 +3,8 @@ import type { DType } from '../../../graph/dtype.ts';
 import type { Node } from '../../../graph/node.ts';
 import type { MilValue } from '../program.ts';
 import { compare, plus, select, times } from './builders.ts';
-import { type Lower, type Lowering, Refusal } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal } from './terms.ts';
 
 interface Range {
   readonly bits: number;

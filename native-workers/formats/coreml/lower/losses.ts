@@ -3,7 +3,8 @@ import type { Node } from '../../../graph/node.ts';
 import type { MilValue } from '../program.ts';
 import { compare, expandDims, gather, logSoftmax, reduce, select, squeeze, times } from './builders.ts';
 import { gatherAlongAxis } from './indexing.ts';
-import { type Lower, type Lowering, Refusal } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal } from './terms.ts';
 
 /** -weight[target] * log probability of the target, reduced. Source: onnx Operators.md, NegativeLogLikelihoodLoss. */
 function likelihoodLoss(node: Node, lowering: Lowering, logs: MilValue): void {

@@ -1,6 +1,5 @@
 /**
- * What every lowering works with: the types of the source, the MIL values that stand for its values, and builders for
- * operations. Everything is lowered in float32; `float16.ts` changes the precision of the whole program afterwards. int64 and
+ * What every lowering works with: the types of the source and the MIL values that stand for its values. Everything is lowered in float32; `float16.ts` changes the precision of the whole program afterwards. int64 and
  * smaller integers are int32 here, since ML Programs have no others that all operators take.
  */
 import { type DType, isFloat } from '../../../graph/dtype.ts';
@@ -9,21 +8,12 @@ import type { Tensor } from '../../../graph/tensor.ts';
 import { toNumbers } from '../../../graph/tensor-values.ts';
 import type { Value } from '../../../graph/value.ts';
 import { HoneError } from '../../../protocol/errors.ts';
-import { bytesConstant, constantFromTensor, numbersConstant } from '../constants.ts';
+import { constantFromTensor } from '../constants.ts';
 import type { Names } from '../names.ts';
-import {
-  type MilArgument,
-  type MilConstant,
-  type MilDim,
-  type MilOperation,
-  type MilType,
-  MilValue,
-  stringConstant,
-} from '../program.ts';
+import { type MilDim, type MilType, MilValue } from '../program.ts';
 import { type MilDType, MOST_DIMENSIONS } from '../schema.ts';
-
-/** Why a node cannot be expressed, in words for the coverage report. */
-export class Refusal extends Error {}
+import { type Inputs, OperationBuilder } from './operation-builder.ts';
+import { Refusal } from './terms.ts';
 
 export interface SourceType {
   readonly dtype: DType;
@@ -38,8 +28,6 @@ export interface LoweringOptions {
   readonly opset: number;
 }
 
-export type Inputs = Readonly<Record<string, MilArgument | readonly MilArgument[] | null | undefined>>;
-
 export function internalDType(dtype: DType): MilDType {
   if (isFloat(dtype)) return 'fp32';
   if (dtype === 'bool') return 'bool';
@@ -49,12 +37,10 @@ export function internalDType(dtype: DType): MilDType {
   return 'int32';
 }
 
-export class Lowering {
-  readonly operations: MilOperation[] = [];
+export class Lowering extends OperationBuilder {
   readonly target: number;
   readonly options: LoweringOptions;
   readonly opset: number;
-  readonly names: Names;
   /** What the conversion did that a reader of the report should know. */
   readonly notes: Set<string> = new Set();
   /** Number of the iOS version from which on weights that are floats here stay small; null when there are none. */
@@ -63,31 +49,23 @@ export class Lowering {
   readonly #values = new Map<Value, MilValue>();
   readonly #taken = new Set<MilValue>();
   readonly #numbers = new Map<MilValue, MilValue>();
-  #hint = '';
-  #label = '';
-  #precise = false;
 
   constructor(typeOf: (value: Value) => SourceType | null, names: Names, options: LoweringOptions) {
+    super(names);
     this.#typeOf = typeOf;
-    this.names = names;
     this.options = options;
     this.target = options.target;
     this.opset = options.opset;
   }
 
   begin(node: Node): void {
-    this.#hint = node.outputs.find((output) => output !== null)?.name ?? node.opType;
-    this.#label = node.label;
-    this.#precise = false;
+    this.hint = node.outputs.find((output) => output !== null)?.name ?? node.opType;
+    this.label = node.label;
+    this.isPrecise = false;
   }
 
   note(text: string): void {
     this.notes.add(text);
-  }
-
-  /** Operations of this node from here on stay in float32: their numbers are integers that float16 does not hold. */
-  precise(): void {
-    this.#precise = true;
   }
 
   require(target: number, what: string): void {
@@ -195,10 +173,6 @@ export class Lowering {
     this.#values.set(value, made);
   }
 
-  constant(constant: MilConstant, hint: string): MilValue {
-    return new MilValue(this.names.unique(hint), constant.type, constant);
-  }
-
   /** The value of a constant; refuses what is computed. */
   fixedValue(value: Value, what: string): MilValue {
     const made = this.value(value);
@@ -209,75 +183,6 @@ export class Lowering {
 
   firstNumber(tensor: Tensor): number {
     return toNumbers(tensor)[0] ?? 0;
-  }
-
-  reshapedInts(values: readonly number[], shape: readonly number[]): MilValue {
-    return this.constant(numbersConstant('int32', values, shape), `${this.#hint}_indices`);
-  }
-
-  /** A value for an output that nothing reads. */
-  spare(type: MilType): MilValue {
-    return new MilValue(this.names.unique(`${this.#hint}_spare`), type);
-  }
-
-  ints(values: readonly number[], hint = 'ints'): MilValue {
-    return this.constant(numbersConstant('int32', values, [values.length]), `${this.#hint}_${hint}`);
-  }
-
-  int(value: number, hint = 'int'): MilValue {
-    return this.constant(numbersConstant('int32', [value], []), `${this.#hint}_${hint}`);
-  }
-
-  float(value: number, hint = 'float'): MilValue {
-    return this.constant(numbersConstant('fp32', [value], []), `${this.#hint}_${hint}`);
-  }
-
-  /** A scalar of the same type as another value. */
-  scalarLike(like: MilValue, value: number): MilValue {
-    const dtype = like.type.dtype === 'int32' ? 'int32' : like.type.dtype === 'bool' ? 'bool' : 'fp32';
-    return this.constant(numbersConstant(dtype, [value], []), `${this.#hint}_scalar`);
-  }
-
-  floats(values: ArrayLike<number>, shape: readonly number[], hint = 'floats'): MilValue {
-    return this.constant(numbersConstant('fp32', values, shape), `${this.#hint}_${hint}`);
-  }
-
-  bool(value: boolean, hint = 'flag'): MilValue {
-    return this.constant(bytesConstant('bool', Uint8Array.of(value ? 1 : 0), []), `${this.#hint}_${hint}`);
-  }
-
-  bools(values: readonly boolean[], hint = 'flags'): MilValue {
-    return this.constant(
-      bytesConstant('bool', Uint8Array.from(values, Number), [values.length]),
-      `${this.#hint}_${hint}`,
-    );
-  }
-
-  text(text: string, hint = 'mode'): MilValue {
-    return this.constant(stringConstant(text), `${this.#hint}_${hint}`);
-  }
-
-  /** An operation with several outputs of the given types. */
-  operation(type: string, inputs: Inputs, outputs: readonly MilValue[]): void {
-    const given = new Map<string, readonly MilArgument[]>();
-    for (const [name, argument] of Object.entries(inputs)) {
-      if (argument === null || argument === undefined) continue;
-      given.set(name, Array.isArray(argument) ? (argument as readonly MilArgument[]) : [argument as MilArgument]);
-    }
-    const precise = this.#precise ? { precise: true } : {};
-    this.operations.push({ type, inputs: given, outputs, source: this.#label, ...precise });
-  }
-
-  /** An operation with one output, in the middle of a lowering. */
-  op(type: string, inputs: Inputs, output: MilType): MilValue {
-    if (output.shape.length > MOST_DIMENSIONS) {
-      throw new Refusal(
-        `it takes a tensor of ${output.shape.length} dimensions, and Core ML has at most ${MOST_DIMENSIONS}`,
-      );
-    }
-    const made = new MilValue(this.names.unique(`${this.#hint}_${type}`), output);
-    this.operation(type, inputs, [made]);
-    return made;
   }
 
   /** The operation that makes an output of the node, named after it. Codes that are moved stay codes. */
@@ -321,72 +226,11 @@ export class Lowering {
     this.set(value, made);
     return made;
   }
-
-  cast(value: MilValue, dtype: MilDType): MilValue {
-    if (value.type.dtype === dtype) return value;
-    // Any value other than 0 is true; a cast to bool would truncate first.
-    if (dtype === 'bool') {
-      return this.op(
-        'not_equal',
-        { x: value, y: this.scalarLike(value, 0) },
-        { dtype: 'bool', shape: value.type.shape },
-      );
-    }
-    return this.op('cast', { x: value, dtype: this.text(dtype, 'dtype') }, { dtype, shape: value.type.shape });
-  }
-
-  binary(type: string, x: MilValue, y: MilValue): MilValue {
-    return this.op(type, { x, y }, { dtype: x.type.dtype, shape: broadcast(x.type.shape, y.type.shape) });
-  }
-
-  unary(type: string, x: MilValue): MilValue {
-    return this.op(type, { x }, x.type);
-  }
-
-  /** One size may be -1. */
-  reshape(x: MilValue, given: readonly number[]): MilValue {
-    const count = x.type.shape.reduce<number | null>(
-      (all, dim) => (all === null || dim === null ? null : all * dim),
-      1,
-    );
-    const others = given.reduce((all, dim) => (dim < 0 ? all : all * dim), 1);
-    const shape = count === null ? given : given.map((dim) => (dim < 0 ? count / others : dim));
-    return this.op(
-      'reshape',
-      { x, shape: this.ints(shape, 'shape') },
-      { dtype: x.type.dtype, shape: shape.map((dim) => (dim < 0 ? null : dim)) },
-    );
-  }
-
-  transpose(x: MilValue, perm: readonly number[]): MilValue {
-    const shape = perm.map((axis) => x.type.shape[axis] ?? null);
-    return this.op('transpose', { x, perm: this.ints(perm, 'perm') }, { dtype: x.type.dtype, shape });
-  }
 }
 
 export type Lower = (node: Node, lowering: Lowering) => void;
 
-/** The shape that two shapes broadcast to. */
-export function broadcast(a: readonly MilDim[], b: readonly MilDim[]): MilDim[] {
-  const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, index) => {
-    const x = index - rank + a.length >= 0 ? (a[index - rank + a.length] ?? null) : 1;
-    const y = index - rank + b.length >= 0 ? (b[index - rank + b.length] ?? null) : 1;
-    if (x === 1) return y;
-    if (y === 1 || x === y) return x;
-    return x === null && y === null ? null : (x ?? y);
-  });
-}
-
 /** Whether two shapes may be the same where both are known. */
 function agree(a: readonly MilDim[], b: readonly MilDim[]): boolean {
   return a.length === b.length && a.every((dim, axis) => dim === null || b[axis] === null || dim === b[axis]);
-}
-
-/** All sizes, or a refusal. */
-export function staticDims(shape: readonly MilDim[], what: string): number[] {
-  return shape.map((dim) => {
-    if (dim === null) throw new Refusal(`${what} must have a fixed shape for Core ML`);
-    return dim;
-  });
 }

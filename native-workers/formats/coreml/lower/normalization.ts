@@ -2,7 +2,8 @@
 import type { Node } from '../../../graph/node.ts';
 import type { MilValue } from '../program.ts';
 import { compare, expandDims, plus, reduce, select, take } from './builders.ts';
-import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal, staticDims } from './terms.ts';
 
 function batchNormalization(node: Node, lowering: Lowering): void {
   if (node.int('training_mode', 0) !== 0 || node.outputs.slice(1).some((output) => output !== null))

@@ -3,7 +3,8 @@ import type { Node } from '../../../graph/node.ts';
 import type { MilValue } from '../program.ts';
 import { concat, padConstant, sliceAxis, take } from './builders.ts';
 import { interleaved } from './convolution.ts';
-import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal, staticDims } from './terms.ts';
 
 /** MIL's names of the modes that it has for the last two dimensions. */
 const MODES: Readonly<Record<string, string>> = { constant: 'constant', reflect: 'reflect', edge: 'replicate' };

@@ -3,7 +3,8 @@ import type { Node } from '../../../graph/node.ts';
 import type { MilDim, MilValue } from '../program.ts';
 import { padConstant, reduce, sliceOperands } from './builders.ts';
 import { interleaved, type Window, windowOf } from './convolution.ts';
-import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal, staticDims } from './terms.ts';
 
 /** Larger windows would be too many slices. */
 const MOST_SLICES = 64;

@@ -9,7 +9,8 @@ import { bytesOf, ComputedData, numbersConstant } from '../constants.ts';
 import { constantOf, type MilConstant, MilValue } from '../program.ts';
 import { blockedConstant } from './blocks.ts';
 import { expandDims, take } from './builders.ts';
-import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal, staticDims } from './terms.ts';
 import { affine } from './weights.ts';
 
 type Small = 'int8' | 'uint8';

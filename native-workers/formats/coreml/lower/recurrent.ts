@@ -5,7 +5,8 @@
 import type { Node } from '../../../graph/node.ts';
 import type { MilValue } from '../program.ts';
 import { concat, expandDims, matmul, reverse, sliceAxis, squeeze } from './builders.ts';
-import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal, staticDims } from './terms.ts';
 
 const MOST_STEPS = 128;
 const ACTIVATIONS: Readonly<Record<string, string>> = {

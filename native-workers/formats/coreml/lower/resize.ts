@@ -6,7 +6,8 @@ import type { Node } from '../../../graph/node.ts';
 import type { MilDim, MilValue } from '../program.ts';
 import { matmul, take } from './builders.ts';
 import { type Interpolation, matrixOf, placesOf, type ResizedAxis, rowsOf } from './interpolation.ts';
-import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal, staticDims } from './terms.ts';
 
 const LARGEST_MATRIX = 1 << 24;
 

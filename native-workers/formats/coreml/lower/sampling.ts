@@ -1,7 +1,8 @@
 /** Sampling of pictures at computed places. */
 import type { Node } from '../../../graph/node.ts';
 import { matmul } from './builders.ts';
-import { type Lower, type Lowering, Refusal } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal } from './terms.ts';
 
 /** Before operator set 20 the modes had the names of pictures. */
 const MODES: Readonly<Record<string, string>> = { bilinear: 'bilinear', linear: 'bilinear', nearest: 'nearest' };

@@ -3,7 +3,8 @@ import type { Node } from '../../../graph/node.ts';
 import { numbersConstant } from '../constants.ts';
 import type { MilDim, MilValue } from '../program.ts';
 import { concat, select, sliceOperands, vector } from './builders.ts';
-import { type Lower, type Lowering, Refusal, staticDims } from './lowering.ts';
+import type { Lower, Lowering } from './lowering.ts';
+import { Refusal, staticDims } from './terms.ts';
 
 /** The shape of an output as an operand: numbers with at most one -1, or else what the model computes. */
 function shapeOperand(node: Node, lowering: Lowering, index: number): MilValue {
