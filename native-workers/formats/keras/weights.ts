@@ -3,7 +3,7 @@
  * outermost model; files of Keras 3 (`.weights.h5`) number them, in a folder for each layer that is named after its class.
  */
 import type { Tensor } from '../../graph/tensor.ts';
-import type { Hdf5Object } from '../../lib/hdf5/file.ts';
+import type { Hdf5Object } from '../../lib/hdf5/object.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import type { LayerConfig, Network } from './config.ts';
 

@@ -1,6 +1,9 @@
 /** Little-endian fields read in order from bytes that nobody vouches for: each read is checked, and names the byte. */
 import { HoneError } from '../../protocol/errors.ts';
 
+/** The configuration of a model of ten thousand layers has some 10 MB. */
+export const MOST_TEXT_BYTES = 64 * 1024 * 1024;
+
 export class Cursor {
   readonly bytes: Uint8Array;
   readonly #view: DataView;

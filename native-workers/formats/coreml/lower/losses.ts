@@ -2,7 +2,7 @@
 import type { Node } from '../../../graph/node.ts';
 import type { MilValue } from '../program.ts';
 import { compare, expandDims, gather, logSoftmax, reduce, select, squeeze, times } from './builders.ts';
-import { gatherAlongAxis } from './indexing.ts';
+import { gatherAlongAxis } from './gather-scatter.ts';
 import type { Lower, Lowering } from './lowering.ts';
 import { Refusal } from './terms.ts';
 

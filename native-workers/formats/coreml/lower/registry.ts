@@ -6,7 +6,7 @@ import { BLOCKS } from './blocks.ts';
 import { CONVOLUTION } from './convolution.ts';
 import { EINSUM } from './einsum.ts';
 import { ELEMENTWISE } from './elementwise.ts';
-import { INDEXING } from './indexing.ts';
+import { GATHER_SCATTER } from './gather-scatter.ts';
 import { INTEGER_PRODUCTS } from './integer-products.ts';
 import { INTEGERS } from './integers.ts';
 import { LINEAR } from './linear.ts';
@@ -20,6 +20,7 @@ import { RECURRENT } from './recurrent.ts';
 import { REDUCING } from './reductions.ts';
 import { RESIZE } from './resize.ts';
 import { SAMPLING } from './sampling.ts';
+import { SEARCHING } from './searching.ts';
 import { SHAPES } from './shapes.ts';
 
 const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
@@ -36,7 +37,8 @@ const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
     RECURRENT,
     SHAPES,
     PADDING,
-    INDEXING,
+    GATHER_SCATTER,
+    SEARCHING,
     REDUCING,
     RESIZE,
     SAMPLING,

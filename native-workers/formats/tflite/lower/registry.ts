@@ -3,6 +3,7 @@ import type { Node } from '../../../graph/node.ts';
 import { ACTIVATION_LOWERINGS } from './activation.ts';
 import { ALGEBRA_LOWERINGS } from './algebra.ts';
 import { ATTENTION_LOWERINGS } from './attention.ts';
+import { BITWISE_LOWERINGS } from './bitwise.ts';
 import { CONTROL_FLOW_LOWERINGS } from './control-flow.ts';
 import { CONVOLUTION_LOWERINGS } from './convolution.ts';
 import { DETECTION_LOWERINGS } from './detection.ts';
@@ -35,6 +36,7 @@ const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
     ...DETECTION_LOWERINGS,
     ...ALGEBRA_LOWERINGS,
     ...ATTENTION_LOWERINGS,
+    ...BITWISE_LOWERINGS,
     ...CONTROL_FLOW_LOWERINGS,
     ...CONVOLUTION_LOWERINGS,
     ...EINSUM_LOWERINGS,
