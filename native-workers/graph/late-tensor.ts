@@ -3,8 +3,8 @@ import { type DType, elementCount } from './dtype.ts';
 import { Tensor, type TensorData } from './tensor.ts';
 import { MemoryData } from './tensor-data.ts';
 
-/** Data made as a whole when it is read. */
-class LateData implements TensorData {
+/** Data made as a whole when it is read, from something larger than memory should hold twice. */
+export class LateData implements TensorData {
   readonly byteLength: number;
   readonly #make: () => Uint8Array;
 

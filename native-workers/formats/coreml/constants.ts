@@ -1,32 +1,13 @@
 /** Constants of MIL from tensors and numbers. Large ones are converted on their way to the disk. */
 import { isFloat } from '../../graph/dtype.ts';
-import type { Tensor, TensorData } from '../../graph/tensor.ts';
+import { LateData } from '../../graph/late-tensor.ts';
+import type { Tensor } from '../../graph/tensor.ts';
 import { ConvertedData, MemoryData } from '../../graph/tensor-data.ts';
 import { tensorFromNumbers, toFloat32, toNumbers } from '../../graph/tensor-values.ts';
 import { float16ToFloat32Bytes } from '../../lib/half.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import { constantOf, type MilConstant } from './program.ts';
 import type { MilDType } from './schema.ts';
-
-/** Data that is computed when it is read, from something larger than memory should hold twice. */
-export class ComputedData implements TensorData {
-  readonly byteLength: number;
-  readonly #make: () => Uint8Array;
-
-  constructor(byteLength: number, make: () => Uint8Array) {
-    this.byteLength = byteLength;
-    this.#make = make;
-  }
-
-  read(): Uint8Array {
-    return this.#make();
-  }
-
-  *chunks(size: number): Iterable<Uint8Array> {
-    const bytes = this.#make();
-    for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
-  }
-}
 
 const LARGEST_INT32 = 2 ** 31 - 1;
 
@@ -37,10 +18,10 @@ export function constantFromTensor(tensor: Tensor): MilConstant {
   if (dtype === 'float16')
     return constantOf({ dtype: 'fp32', shape }, new ConvertedData(data, 2, 4, float16ToFloat32Bytes));
   if (isFloat(dtype))
-    return constantOf({ dtype: 'fp32', shape }, new ComputedData(size * 4, () => bytesOf(toFloat32(tensor))));
+    return constantOf({ dtype: 'fp32', shape }, new LateData(size * 4, () => bytesOf(toFloat32(tensor))));
   if (dtype === 'bool') return constantOf({ dtype: 'bool', shape }, data);
   if (dtype === 'int32') return constantOf({ dtype: 'int32', shape }, data);
-  return constantOf({ dtype: 'int32', shape }, new ComputedData(size * 4, () => int32Bytes(toNumbers(tensor))));
+  return constantOf({ dtype: 'int32', shape }, new LateData(size * 4, () => int32Bytes(toNumbers(tensor))));
 }
 
 /** int64 has no place in ML Programs: what is beyond int32 (a slice to the end) becomes its limit. */

@@ -6,6 +6,7 @@ import { intAttribute } from '../../graph/attribute.ts';
 import { cloneModel } from '../../graph/clone.ts';
 import { byteLength, DTYPES, elementCount } from '../../graph/dtype.ts';
 import { Graph } from '../../graph/graph.ts';
+import { LateData } from '../../graph/late-tensor.ts';
 import { Model } from '../../graph/model.ts';
 import type { Node } from '../../graph/node.ts';
 import { Tensor } from '../../graph/tensor.ts';
@@ -20,7 +21,6 @@ import { inferTypes } from '../onnx/infer-types.ts';
 import { inlineFunctions } from '../onnx/inline-functions.ts';
 import { onnxBytes } from '../onnx/write.ts';
 import { writeOut } from '../onnx/write-out.ts';
-import { ComputedData } from './constants.ts';
 import { learnShape, merged, reshapeOperand, smallIntegers } from './known-shapes.ts';
 
 /** Larger results of constant operators are left to be computed on the device. */
@@ -209,7 +209,7 @@ function filled(node: Node, shape: number[]): Tensor | null {
   const dtype = one?.dtype ?? 'float32';
   const bytes = byteLength(dtype, elementCount(shape));
   if (bytes === 0) return null;
-  const data = new ComputedData(bytes, () => {
+  const data = new LateData(bytes, () => {
     const all = new Uint8Array(bytes);
     const pattern = one?.data.read();
     if (pattern?.some((byte) => byte !== 0)) for (let at = 0; at < bytes; at += pattern.length) all.set(pattern, at);

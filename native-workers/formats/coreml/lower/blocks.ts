@@ -4,11 +4,12 @@
  * written as the floats that they stand for, which a note says.
  */
 import { elementCount } from '../../../graph/dtype.ts';
+import { LateData } from '../../../graph/late-tensor.ts';
 import type { Node } from '../../../graph/node.ts';
 import type { Tensor, TensorData } from '../../../graph/tensor.ts';
 import { ConvertedData, MemoryData } from '../../../graph/tensor-data.ts';
 import { toNumbers } from '../../../graph/tensor-values.ts';
-import { bytesOf, ComputedData, numbersConstant, numbersOf } from '../constants.ts';
+import { bytesOf, numbersConstant, numbersOf } from '../constants.ts';
 import { constantOf, type MilConstant, type MilValue } from '../program.ts';
 import { MIL_DTYPES } from '../schema.ts';
 import { packBits, unpackBits } from '../weight-file.ts';
@@ -41,7 +42,7 @@ export function blockwise(lowering: Lowering, name: string, blocks: Blocks): Mil
   lowering.note(
     `Weights in blocks are written as floats, since ${isWhole ? 'they need iOS 18' : 'a last block is not full'}.`,
   );
-  const computed = new ComputedData(elementCount(shape) * 4, () => bytesOf(expanded(blocks, shape)));
+  const computed = new LateData(elementCount(shape) * 4, () => bytesOf(expanded(blocks, shape)));
   return lowering.constant(constantOf({ dtype: 'fp32', shape }, computed), name);
 }
 
@@ -132,7 +133,7 @@ function matmulNBits(node: Node, lowering: Lowering): void {
 /** Rows without the codes that fill up a last block. */
 function wholeRows(data: TensorData, bits: number, rows: number, columns: number, padded: number): TensorData {
   if (padded === columns) return data;
-  return new ComputedData(Math.ceil((rows * columns * bits) / 8), () => {
+  return new LateData(Math.ceil((rows * columns * bits) / 8), () => {
     const codes = unpackBits(data.read(), bits, rows * padded);
     const kept = Uint8Array.from({ length: rows * columns }, (_, at) => {
       const row = Math.floor(at / columns);

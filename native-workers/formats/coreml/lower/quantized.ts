@@ -3,9 +3,10 @@
  * (iOS 17). Other types, scales that are computed and scales by block are written out as arithmetic on int32 and floats.
  */
 import type { DType } from '../../../graph/dtype.ts';
+import { LateData } from '../../../graph/late-tensor.ts';
 import type { Node } from '../../../graph/node.ts';
 import { toNumbers } from '../../../graph/tensor-values.ts';
-import { bytesOf, ComputedData, numbersConstant } from '../constants.ts';
+import { bytesOf, numbersConstant } from '../constants.ts';
 import { constantOf, type MilConstant, MilValue } from '../program.ts';
 import { blockedConstant } from './blocks.ts';
 import { expandDims, take } from './builders.ts';
@@ -175,7 +176,7 @@ function realConstant(node: Node, lowering: Lowering): MilValue | null {
   if (tensor === null || scales === null || zeros === null) return null;
   const axis = lowering.axis(node.int('axis', 1), Math.max(tensor.shape.length, 1));
   const inner = tensor.shape.slice(axis + 1).reduce((product, dim) => product * dim, 1);
-  const data = new ComputedData(tensor.size * 4, () =>
+  const data = new LateData(tensor.size * 4, () =>
     bytesOf(
       Float32Array.from(toNumbers(tensor), (code, index) => {
         const at = scales.length === 1 ? 0 : Math.floor(index / inner) % scales.length;

@@ -3,12 +3,13 @@
  * (iOS 16), to int4 in blocks (iOS 18), or replaced by indices into a palette (iOS 16 and 18).
  */
 
+import { LateData } from '../../../graph/late-tensor.ts';
 import type { Tensor } from '../../../graph/tensor.ts';
 import { ConvertedData } from '../../../graph/tensor-data.ts';
 import { float32Chunks, toFloat32 } from '../../../graph/tensor-values.ts';
 import type { Value } from '../../../graph/value.ts';
 import { float32View } from '../../../lib/half.ts';
-import { bytesConstant, ComputedData, constantFromTensor, numbersConstant } from '../constants.ts';
+import { bytesConstant, constantFromTensor, numbersConstant } from '../constants.ts';
 import { palette } from '../palette.ts';
 import { constantOf, type MilConstant, type MilValue } from '../program.ts';
 import { packBits } from '../weight-file.ts';
@@ -123,7 +124,7 @@ function int4(lowering: Lowering, name: string, tensor: Tensor, channel: number,
   };
   const scales = largestOf(tensor, of.channels * blocks, groupOf).map((largest) => (largest === 0 ? 1 : largest / 7));
   const bytes = Math.ceil(tensor.size / 2);
-  const data = new ComputedData(bytes, () => {
+  const data = new LateData(bytes, () => {
     const floats = toFloat32(tensor);
     const codes = Int8Array.from(floats, (value, index) =>
       Math.max(-8, Math.min(7, Math.round(value / (scales[groupOf(index)] ?? 1)))),

@@ -1,9 +1,10 @@
 /** Compressed constants, put back into plain ones: what `constexpr_*` operations mean, computed from their definition. */
 /// <reference lib="esnext.float16" />
+import { LateData } from '../../../graph/late-tensor.ts';
 import { Tensor } from '../../../graph/tensor.ts';
 import type { Value } from '../../../graph/value.ts';
 import { HoneError } from '../../../protocol/errors.ts';
-import { bytesOf, ComputedData, numbersOf } from '../constants.ts';
+import { bytesOf, numbersOf } from '../constants.ts';
 import type { MilConstant } from '../program.ts';
 import { MIL_DTYPES } from '../schema.ts';
 import { unpackBits } from '../weight-file.ts';
@@ -31,7 +32,7 @@ function made(call: Call, make: () => ArrayLike<number>): Value {
   const shape = sizes(call.output());
   const count = shape.reduce((product, dim) => product * dim, 1);
   const half = dtype === 'fp16';
-  const data = new ComputedData(count * (half ? 2 : 4), () => {
+  const data = new LateData(count * (half ? 2 : 4), () => {
     const values = make();
     return bytesOf(half ? Float16Array.from(values) : Float32Array.from(values));
   });
