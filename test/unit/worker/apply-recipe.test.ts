@@ -124,7 +124,7 @@ describe('applyRecipe', () => {
   it('skips a pass that needs calibration where there is none, and says what the others took', async () => {
     const find = withPass(() => ({ status: 'unchanged', reason: 'Nothing.' }), ['calibration']);
     expect((await apply(model(), [{ pass: 'test' }], {}, find)).rows[0]).toMatchObject({ status: 'skipped' });
-    const calibration = calibrationOf([{ x: normal([2, 16]) }]);
+    const calibration = { ...calibrationOf([{ x: normal([2, 16]) }]), samples: 2 };
     const steps = [{ pass: 'clean' }, { pass: 'float16', options: { mode: 'compute' } }];
     const { rows } = await apply(model(), steps, { calibration });
     expect(rows.map((row) => row.calibration)).toEqual([undefined, { samples: 2, random: false }]);
