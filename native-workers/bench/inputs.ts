@@ -37,17 +37,26 @@ export function batchOf(feeds: Feeds): number {
   return Object.values(feeds).find(({ shape }) => shape.length > 0)?.shape[0] ?? 1;
 }
 
+/** Throws `data-mismatch`, naming the input and its shape, where the batch of the model is fixed at another size. */
+export function checkBatch(inputs: readonly ValueInfo[], batch: number): void {
+  for (const { name, type } of inputs) {
+    if (type.kind !== 'tensor' || type.shape === null || type.shape.length < 2) continue;
+    const [first] = type.shape;
+    if (typeof first !== 'number' || first === batch) continue;
+    const shape = type.shape.map((dim) => dim ?? '?').join(', ');
+    throw mismatch(name, `[${shape}] has a batch that is fixed at ${first}, so it cannot be run with ${batch}`);
+  }
+}
+
 function inputShape(name: string, type: ValueType, batch: number | null, symbols: Map<string, number>): number[] {
   if (type.kind !== 'tensor' || type.shape === null) {
     throw mismatch(name, 'is no tensor of known rank, so a benchmark needs data for it');
   }
   const dims = type.shape;
+  if (batch !== null) checkBatch([{ name, type }], batch);
   const image = dims.length === 4 && [1, 3, 4].includes(Number(dims[1])) ? 2 : dims.length;
   const shape = dims.map((dim, axis) => {
     if (typeof dim === 'number') {
-      if (axis === 0 && batch !== null && dim !== batch && dims.length > 1) {
-        throw mismatch(name, `has a batch that is fixed at ${dim}, so it cannot be run with ${batch}`);
-      }
       return dim;
     }
     return openDim(dim, axis, batch ?? 1, axis >= image ? IMAGE_SIDE : SEQUENCE, symbols);

@@ -69,7 +69,10 @@ export async function openAudio(
     classesAssumed: order?.assumed ?? false,
     preprocess: sampleRate === undefined ? null : { sampleRate },
     notes,
-    classOf: (index) => labelOf(files[index] as TreeFile),
+    known: (index) => {
+      const file = files[index] as TreeFile;
+      return { sample: file.path, label: labelOf(file) };
+    },
     async *rows(indexes, skip) {
       for (const file of indexes?.map((index) => files[index] as TreeFile) ?? files) {
         const loaded = await load(file).catch((thrown: unknown) => {

@@ -28,8 +28,12 @@ export function makeDataset(source: SampleSource): Dataset {
     },
     sha256: () => source.sha256(),
     close: () => source.close(),
-    async *batches(batchSize, { limit = source.count, seed = 0 } = {}) {
-      const indexes = chooseSamples(source.count, (index) => source.classOf(index), limit, seed);
+    *knownLabels(options) {
+      const indexes = chosen(source, options) ?? Array(source.count).keys();
+      for (const index of indexes) yield source.known(index);
+    },
+    async *batches(batchSize, options) {
+      const indexes = chosen(source, options);
       const skip = (sample: SkippedSample): void => void skipped.set(sample.sample, sample);
       let held: SampleRow[] = [];
       let found = 0;
@@ -46,6 +50,15 @@ export function makeDataset(source: SampleSource): Dataset {
       yield stack(held, source);
     },
   };
+}
+
+/** Those of `limit`, in the shares of their classes; null for all. */
+function chosen(source: SampleSource, { limit = source.count, seed = 0 }: BatchOptions = {}): readonly number[] | null {
+  const classOf = (index: number): number | null => {
+    const { label } = source.known(index);
+    return typeof label === 'number' && Number.isInteger(label) ? label : null;
+  };
+  return chooseSamples(source.count, classOf, limit, seed);
 }
 
 function emptyError(name: string, skipped: ReadonlyMap<string, SkippedSample>): HoneError {

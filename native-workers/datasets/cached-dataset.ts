@@ -20,6 +20,7 @@ export function cachedDataset(dataset: Dataset, maxBytes: number): Dataset {
       return dataset.skipped;
     },
     sha256: () => dataset.sha256(),
+    knownLabels: (options) => dataset.knownLabels(options),
     close: () => dataset.close(),
     async *batches(batchSize, options = {}) {
       const key = `${batchSize}/${options.limit ?? ''}/${options.seed ?? ''}`;

@@ -82,7 +82,7 @@ export async function readCoco(
     classes: categories.map(({ name }) => name),
     classesAssumed: false,
     notes: [{ code: 'labels-from-file', message: `The boxes are those of ${file.path}.` }],
-    classOf: () => null,
+    knownLabel: () => null,
     labelOf: async ({ path }, placement) =>
       placeBoxes(boxes.get(byName.get(basename(path))?.id ?? -1) ?? [], placement),
     groupOf: () => null,

@@ -23,6 +23,12 @@ export interface BatchOptions {
   readonly seed?: number;
 }
 
+/** The label is null where there is none, and where it is read with its picture, as boxes and masks are. */
+export interface KnownLabel {
+  readonly sample: string;
+  readonly label: Label;
+}
+
 export interface Dataset {
   /** Base name of the file or folder. */
   readonly name: string;
@@ -46,6 +52,8 @@ export interface Dataset {
   readonly skipped: readonly SkippedSample[];
   /** Hex digest of the content: of the file, or of the paths and contents of a folder in the order of the paths. */
   sha256(): Promise<string>;
+  /** Of the samples that `batches` would walk with the same options, without reading them. */
+  knownLabels(options?: BatchOptions): Iterable<KnownLabel>;
   /**
    * Walks the samples in their order, at most `batchSize` at a time; can be walked again. One batch is held, and a few
    * decoded pictures ahead. The last batch may be smaller, and a batch ends early where the shape of the samples changes.
@@ -74,8 +82,8 @@ export interface SampleSource {
   readonly preprocess: Preprocess | null;
   readonly notes: readonly DatasetNote[];
   readonly batchless?: boolean;
-  /** Class of a sample, to take a subset in the shares of the classes; null for one without. */
-  classOf(index: number): number | null;
+  /** What is known of a sample before it is read. */
+  known(index: number): KnownLabel;
   /** Value to fill a shorter sample with, by input; samples of inputs without one are never padded. */
   readonly padding?: Readonly<Record<string, number>>;
   /** The samples at these ascending indexes; all when null. Unreadable ones are told to `skip` and left out. */

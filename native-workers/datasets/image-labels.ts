@@ -15,8 +15,8 @@ export interface ImageLabels {
   readonly classes: readonly string[] | null;
   readonly classesAssumed: boolean;
   readonly notes: readonly DatasetNote[];
-  /** Class index, where the label is one. */
-  classOf(file: TreeFile): number | null;
+  /** The label where it is known without the picture; null for boxes and masks. */
+  knownLabel(file: TreeFile): Label;
   /** The label as the model sees the picture: boxes and masks are placed as the picture is. Rejects when it is damaged. */
   labelOf(file: TreeFile, placement: Placement, size: readonly [number, number]): Promise<Label>;
   groupOf(file: TreeFile): string | null;

@@ -1,5 +1,6 @@
 /** Labels of pictures in `metadata.csv` or `metadata.jsonl` beside them: the form of Hugging Face's image folders. */
 import { dirname } from 'node:path/posix';
+import type { Label } from '../lib/batch.ts';
 import { HoneError } from '../protocol/errors.ts';
 import type { ClassList } from './classes.ts';
 import type { FileTree, TreeFile } from './file-tree.ts';
@@ -45,6 +46,7 @@ export async function readImageMetadata(
     modelClasses,
   );
   const indexOf = (file: TreeFile): number => place.get(file.path) ?? -1;
+  const labelOf = (file: TreeFile): Label => (hasLabels ? column.labelOf(indexOf(file)) : null);
   return {
     images: rows.map(({ image }) => image),
     labelled: hasLabels,
@@ -52,8 +54,8 @@ export async function readImageMetadata(
     classes: column.classes,
     classesAssumed: column.assumed,
     notes: column.notes,
-    classOf: (file) => column.classOf(indexOf(file)),
-    labelOf: async (file) => (hasLabels ? column.labelOf(indexOf(file)) : null),
+    knownLabel: labelOf,
+    labelOf: async (file) => labelOf(file),
     groupOf: (file) => {
       const group = rows[indexOf(file)]?.record['group'];
       return group === undefined || group === null ? null : String(group);

@@ -62,7 +62,10 @@ export async function openImages(
     preprocess: preprocessOf(spec),
     notes,
     batchless: spec.batchless,
-    classOf: (index) => labels.classOf(labels.images[index] as TreeFile),
+    known: (index) => {
+      const file = labels.images[index] as TreeFile;
+      return { sample: file.path, label: labels.knownLabel(file) };
+    },
     async *rows(indexes, skip) {
       const files = indexes?.map((index) => labels.images[index] as TreeFile) ?? labels.images;
       const loaded = mapAhead(files, AHEAD, async (file) => ({ file, result: await load(file) }));
@@ -105,7 +108,7 @@ async function labelImages(
     classes: order.classes,
     classesAssumed: order.assumed,
     notes: [],
-    classOf: indexOf,
+    knownLabel: indexOf,
     labelOf: async (file) => indexOf(file),
     groupOf: () => null,
   };
@@ -119,7 +122,7 @@ function unlabelled(images: readonly TreeFile[]): ImageLabels {
     classes: null,
     classesAssumed: false,
     notes: [],
-    classOf: () => null,
+    knownLabel: () => null,
     labelOf: async () => null,
     groupOf: () => null,
   };

@@ -9,8 +9,7 @@ export interface LabelColumn {
   /** True when only the sorted names say which class has which index. */
   readonly assumed: boolean;
   readonly notes: readonly DatasetNote[];
-  /** null for a row without a label, or one that is no whole number. */
-  classOf(index: number): number | null;
+  /** null for a row without a label. */
   labelOf(index: number): Label;
 }
 
@@ -68,10 +67,6 @@ function column(
     classes,
     assumed,
     notes,
-    classOf: (index) => {
-      const label = labels[index] ?? null;
-      return typeof label === 'number' && Number.isInteger(label) ? label : null;
-    },
     labelOf: (index) => labels[index] ?? null,
   };
 }

@@ -34,7 +34,7 @@ export function readMasks(
     classes: classList?.names ?? null,
     classesAssumed: false,
     notes: [],
-    classOf: () => null,
+    knownLabel: () => null,
     labelOf: async ({ path }, placement, size) => {
       const mask = masks.get(stem(path)) as TreeFile;
       return placeMask(await decodeMask(await tree.read(mask, MOST_MASK_BYTES)), placement, size);

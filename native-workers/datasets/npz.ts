@@ -74,7 +74,7 @@ export async function openNpz(
       preprocess: spec === null ? null : preprocessOf(spec),
       notes,
       batchless,
-      classOf: (index) => column?.classOf(index) ?? null,
+      known: (index) => ({ sample: String(index), label: column?.labelOf(index) ?? null }),
       async *rows(indexes) {
         const maskColumn: Column[] =
           isMask && labels !== null ? [{ array: labels, input: '', convert: maskRow(labels) }] : [];

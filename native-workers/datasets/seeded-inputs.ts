@@ -55,7 +55,7 @@ export function seededInputs(
     classes: null,
     preprocess: null,
     notes: [{ code: 'inputs-random', message: 'The inputs are random, made from a seed, and not like real ones.' }],
-    classOf: () => null,
+    known: (index) => ({ sample: nameOf(index), label: null }),
     async *rows(indexes) {
       const total = indexes?.length ?? count;
       for (let number = 0; number < total; number++) {
@@ -65,13 +65,15 @@ export function seededInputs(
         const feeds = Object.fromEntries(
           inputs.map((input) => [input.name, sampleOf(input, signature, options.dims ?? {}, random)]),
         );
-        yield { sample: `seeded ${index}`, feeds, label: null, group: null };
+        yield { sample: nameOf(index), feeds, label: null, group: null };
       }
     },
     sha256: async () => '',
     close: async () => undefined,
   });
 }
+
+const nameOf = (index: number): string => `seeded ${index}`;
 
 function checkSize(input: InputTensor, dims: Readonly<Record<string, number>>): void {
   const shape = usualShape(input, dims);

@@ -69,7 +69,7 @@ export async function openTable(
     preprocess: reading.preprocess,
     notes: [...reading.notes, ...(labels?.notes ?? [])],
     ...(reading.padding === undefined ? {} : { padding: reading.padding }),
-    classOf: (index) => labels?.classOf(index) ?? null,
+    known: (index) => ({ sample: String(index), label: labels?.labelOf(index) ?? null }),
     async *rows(indexes, skip) {
       const wanted = indexes === null ? null : new Set(indexes);
       let index = -1;

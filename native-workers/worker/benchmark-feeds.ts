@@ -1,5 +1,6 @@
 /** Inputs of a benchmark from the user's data: the first batch, as the model takes it. */
 import { basename } from 'node:path';
+import { checkBatch } from '../bench/inputs.ts';
 import type { VariantPlan } from '../bench/plan.ts';
 import { runnableBatches } from '../datasets/batching.ts';
 import { openDataset } from '../datasets/open-dataset.ts';
@@ -56,12 +57,7 @@ async function firstBatch(
   const dataset = await openDataset(data, signature, { model, ...(preprocess === undefined ? {} : { preprocess }) });
   try {
     const rule = batchRuleOf(signature);
-    if (rule.kind === 'exactly' && !dataset.batchless && batch !== null && batch !== rule.size) {
-      throw new HoneError(
-        'data-mismatch',
-        `The batch of the model is fixed at ${rule.size}, so it cannot be run with ${batch}.`,
-      );
-    }
+    if (batch !== null && !dataset.batchless) checkBatch(signature.inputs, batch);
     const batchSize = rule.kind === 'exactly' ? rule.size : (batch ?? 1);
     for await (const { feeds } of runnableBatches(dataset, signature, { batchSize, limit: batchSize })) return feeds;
     throw new HoneError('data-empty', `${data} holds no sample.`, { where: { file: data } });

@@ -8,17 +8,15 @@ import { type OpenOptions, openDataset } from '../datasets/open-dataset.ts';
 import { seededInputs } from '../datasets/seeded-inputs.ts';
 import { type ModelSignature, signatureOf } from '../datasets/signature.ts';
 import { openModel } from '../formats/registry.ts';
-import type { Batch } from '../lib/batch.ts';
-import type { Engine, Feeds, HostTensor, Session } from '../lib/engine.ts';
+import type { Engine, Feeds, Session } from '../lib/engine.ts';
 import { Fidelity } from '../metrics/fidelity.ts';
 import type { MetricSample } from '../metrics/metric.ts';
 import { BatchRows } from '../metrics/rows.ts';
-import { idsOf, isCausal } from '../metrics/tasks/perplexity.ts';
-import { findTask } from '../metrics/tasks/registry.ts';
 import type { Task } from '../metrics/tasks/task.ts';
 import { HoneError } from '../protocol/errors.ts';
 import type { EvaluateFacts, FidelityFacts } from '../protocol/facts.ts';
 import type { Preprocess } from '../protocol/request.ts';
+import { checkClasses, findTaskOf, sizeOfBatch } from './evaluation-task.ts';
 import { refusedGuess } from './guessed-inputs.ts';
 import type { JobContext } from './job.ts';
 
@@ -36,6 +34,8 @@ export interface EvaluationRequest {
   /** Most samples; all of the data, or 32 random ones, unless said. */
   readonly samples?: number | undefined;
   readonly seed: number;
+  /** The data has been seen by calibration, so nothing is judged by its labels and they need not fit the model. */
+  readonly seen?: boolean;
 }
 
 export type Note = NonNullable<EvaluateFacts['notes']>[number];
@@ -109,6 +109,7 @@ export async function compareOnData(
   context: JobContext,
 ): Promise<Evaluation> {
   const isSeeded = data.kind === 'seeded';
+  const isSeen = request.seen === true;
   const total = Math.min(request.samples ?? data.samples, data.samples);
   const fidelity = after === null ? null : new Fidelity();
   const notes: Note[] = [...data.notes];
@@ -122,22 +123,26 @@ export async function compareOnData(
   let done = 0;
   await context.progress({ phase: 'evaluating', done, total });
   for await (const batch of runnableBatches(data, signature, { limit: total, seed: request.seed })) {
-    const count = data.batchless ? 1 : firstDimension(batch.feeds);
+    const count = sizeOfBatch(batch, data);
     const outputs = await before.run(batch.feeds).catch((thrown: unknown) => {
       throw isSeeded ? refusedGuess(thrown, signature) : thrown;
     });
     const changed = after === null ? null : await after.run(batch.feeds);
     const [inputRows, rows] = [new BatchRows(batch.feeds, count), new BatchRows(outputs, count)];
     if (task === undefined) {
-      task = isSeeded ? null : await taskOf({ signature, before, data }, batch, rows, inputRows, count);
-      if (task !== null) checkClasses(task, data);
-      else if (data.labelled) notes.push(unknownTask(outputs));
+      const first = { batch, outputs: rows, inputs: inputRows, count };
+      task = isSeeded ? null : await findTaskOf({ signature, session: before, data }, first);
+      if (task !== null && !isSeen) checkClasses(task, data);
+      if (task === null && data.labelled) notes.push(unknownTask(outputs));
     }
     if (changed !== null) fidelity?.add(outputs, changed, batch.samples.length, count);
     if (task !== null) {
       const changedRows = changed === null ? null : new BatchRows(changed, count);
       for (const [index, sample] of batch.samples.entries()) {
-        const question = { index, sample, label: batch.labels[index] ?? null, inputs: inputRows };
+        // Class folders of calibration data need not be the classes of the model.
+        const isUnjudged = isSeen && task.name === 'classification';
+        const label = isUnjudged ? null : (batch.labels[index] ?? null);
+        const question = { index, sample, label, inputs: inputRows };
         answers.samples.push(sample);
         answers.before.push(task.answer(rows, question));
         if (changedRows !== null) answers.after.push(task.answer(changedRows, question));
@@ -164,64 +169,6 @@ export async function compareOnData(
       : { name: data.name, kind: data.kind, samples: done, sha256: await data.sha256(), preprocess: data.preprocess },
     notes,
   };
-}
-
-function firstDimension(feeds: Feeds): number {
-  return Object.values(feeds).find(({ shape }) => shape.length > 0)?.shape[0] ?? 1;
-}
-
-async function taskOf(
-  { signature, before, data }: Pick<DataComparison, 'signature' | 'before' | 'data'>,
-  batch: Batch,
-  outputs: BatchRows,
-  inputs: BatchRows,
-  count: number,
-): Promise<Task | null> {
-  const classes = data.classes?.length ?? null;
-  const task = findTask({ outputs, inputs, labels: batch.labels, classes, idLimits: signature.idLimits ?? {} });
-  if (task?.name !== 'perplexity') return task;
-  return (await isCausalModel(before, batch.feeds, outputs, inputs, count)) ? task : null;
-}
-
-/** Runs the batch again with the middle token of each text replaced, and looks whether anything before it changed. */
-async function isCausalModel(
-  session: Session,
-  feeds: Feeds,
-  outputs: BatchRows,
-  inputs: BatchRows,
-  count: number,
-): Promise<boolean> {
-  const ids = idsOf(inputs);
-  const tokens = ids === null ? undefined : feeds[ids];
-  if (ids === null || tokens === undefined) return false;
-  const length = tokens.data.length / count;
-  const middle = Math.floor(length / 2);
-  if (middle === 0) return false;
-  const rows = new BatchRows(await session.run({ ...feeds, [ids]: withOtherToken(tokens, length, middle) }), count);
-  const name = outputs.names.find((output) => outputs.row(output, 0)?.shape[0] === length);
-  const [scores, changed] = name === undefined ? [null, null] : [outputs.row(name, 0), rows.row(name, 0)];
-  return scores !== null && changed !== null && isCausal(scores.values, changed.values, length, middle);
-}
-
-/** Token 0 becomes 1, and every other one 0. */
-function withOtherToken(tokens: HostTensor, length: number, at: number): HostTensor {
-  const data = tokens.data.slice() as BigInt64Array;
-  for (let index = at; index < data.length; index += length) {
-    if (data instanceof BigInt64Array) data[index] = data[index] === 0n ? 1n : 0n;
-    else (data as Int32Array)[index] = (data as Int32Array)[index] === 0 ? 1 : 0;
-  }
-  return { ...tokens, data };
-}
-
-function checkClasses(task: Task, data: Dataset): void {
-  const { classes, classesAssumed, labelled, name } = data;
-  if (task.name !== 'classification' || classes === null || task.classes === null || !labelled) return;
-  if (classes.length > task.classes || (classesAssumed && classes.length < task.classes)) {
-    throw new HoneError(
-      'labels-invalid',
-      `${name} has ${classes.length} classes and the model tells ${task.classes} apart, so it is not known which is which. Put labels.txt, with the name of every class in the order of the outputs, beside the data.`,
-    );
-  }
 }
 
 function unknownTask(outputs: Feeds): Note {

@@ -3,6 +3,7 @@ import { basename, isAbsolute, join } from 'node:path';
 import { runBenchmark } from '../bench/benchmark.ts';
 import type { ModelToRun } from '../bench/plan.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
+import { HoneError } from '../protocol/errors.ts';
 import type { ModelFile } from '../protocol/facts.ts';
 import { readManifest, readStageFacts } from '../report/facts-files.ts';
 import { feedsFromReadable } from './benchmark-feeds.ts';
@@ -29,6 +30,9 @@ export const stageBenchmark: Job<'stage-benchmark'> = async ({ run, file, reques
     },
     context,
   );
+  // Rows that are all errors measure nothing; a run that kept them would look as if it were done.
+  const failure = facts.variants.every(({ error }) => error !== undefined) ? facts.variants[0]?.error : undefined;
+  if (failure !== undefined) throw HoneError.fromData(failure);
   await writeFileAtomic(join(run, basename(file)), JSON.stringify(facts));
   return { models: [] };
 };

@@ -27,6 +27,7 @@ export const stageEvaluate: Job<'stage-evaluate'> = async ({ run, file, request 
       preprocess: request.preprocess,
       samples: data.samples,
       seed: request.seed,
+      seen: isSeen(data.notes),
     },
     context,
   );
@@ -60,11 +61,13 @@ function dataOf({ evaluation, calibration, samples }: RunRequest): DataChoice {
   return { path: calibration, samples: Math.min(samples ?? CALIBRATION_SAMPLES, CALIBRATION_SAMPLES), notes: [note] };
 }
 
+const isSeen = (notes: readonly Note[]): boolean => notes.some(({ code }) => code === 'compared-on-calibration');
+
 /** `notes`: those of the choice of the data. Metrics are left out for data that calibration has seen. */
 export function factsOf(evaluation: Evaluation, seed: number, notes: readonly Note[]): EvaluateFacts {
   const { task, before, after, groups, samples, labelled } = evaluation;
-  const isSeen = notes.some(({ code }) => code === 'compared-on-calibration');
-  const isJudged = task !== null && !isSeen && (labelled || task.name === 'perplexity');
+  const seen = isSeen(notes);
+  const isJudged = task !== null && !seen && (labelled || task.name === 'perplexity');
   const { metrics, details } = isJudged
     ? judge({ task: task.name, classes: task.classes, before, after, groups }, seed)
     : { metrics: [], details: {} };
@@ -88,7 +91,7 @@ export function factsOf(evaluation: Evaluation, seed: number, notes: readonly No
         was?.score === undefined || is?.score === undefined ? {} : { score: { before: was.score, after: is.score } };
       return {
         sample,
-        label: isSeen ? null : (was?.label ?? null),
+        label: seen ? null : (was?.label ?? null),
         before: [...(was?.terms ?? [])],
         after: [...(is?.terms ?? [])],
         ...(groups === null ? {} : { group: groups[index] ?? '' }),

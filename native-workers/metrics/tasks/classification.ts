@@ -6,7 +6,7 @@ import type { Label } from '../../lib/batch.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import type { MetricSample } from '../metric.ts';
 import type { BatchRows, Numbers, Row } from '../rows.ts';
-import type { FirstBatch, Question, Task } from './task.ts';
+import type { FirstBatch, LabelOfSample, Question, Task } from './task.ts';
 
 /** Also finds a classifier where there are no labels: then answers can be compared, though not judged. */
 export function findClassification({ outputs, labels }: FirstBatch): Task | null {
@@ -29,6 +29,7 @@ function severalClasses(output: string, classes: number): Task {
   return {
     name: 'classification',
     classes,
+    check: (question) => void checkedLabel(question, classes),
     answer(outputs, question) {
       const label = checkedLabel(question, classes);
       const values = rowOf(outputs, output, question);
@@ -43,6 +44,7 @@ function twoClasses(output: string, threshold: number): Task {
   return {
     name: 'classification',
     classes: 2,
+    check: (question) => void checkedLabel(question, 2),
     answer(outputs, question): MetricSample {
       const label = checkedLabel(question, 2);
       const [score = Number.NaN] = rowOf(outputs, output, question);
@@ -62,7 +64,7 @@ function rowOf(outputs: BatchRows, name: string, { index }: Question): Numbers {
   return outputs.row(name, index)?.values ?? new Float32Array(0);
 }
 
-function checkedLabel({ label, sample }: Question, classes: number): number | null {
+function checkedLabel({ label, sample }: LabelOfSample, classes: number): number | null {
   if (label === null) return null;
   if (typeof label === 'number' && Number.isInteger(label) && label >= 0 && label < classes) return label;
   throw new HoneError(

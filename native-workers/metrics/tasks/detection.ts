@@ -8,7 +8,7 @@ import { OVERLAPS } from '../mean-average-precision.ts';
 import type { MetricSample } from '../metric.ts';
 import type { BatchRows } from '../rows.ts';
 import { type Box, type Detection, findHead, overlapOf } from './detection-heads.ts';
-import type { FirstBatch, Question, Task } from './task.ts';
+import type { FirstBatch, LabelOfSample, Question, Task } from './task.ts';
 
 /** Detections of a picture that count, as in COCO's evaluation. */
 const MOST_DETECTIONS = 100;
@@ -25,18 +25,24 @@ export function findDetection(first: FirstBatch): Task | null {
   return {
     name: 'detection',
     classes: null,
-    answer(outputs: BatchRows, { label, index, sample }: Question): MetricSample {
-      if (!isBoxes(label)) throw new HoneError('labels-invalid', `The label of ${sample} is no list of boxes.`);
-      const found = head(outputs, index);
+    check: (question) => void boxesOf(question),
+    answer(outputs: BatchRows, question: Question): MetricSample {
+      const { boxes } = boxesOf(question);
+      const found = head(outputs, question.index);
       if (found.some(({ score, box }) => !Number.isFinite(score) || !box.every(Number.isFinite)))
         return { label: null, terms: [] };
       const kept = found.toSorted((a, b) => b.score - a.score).slice(0, MOST_DETECTIONS);
       return {
         label: null,
-        terms: [label.boxes.length, ...label.boxes.map((box) => box.class), ...matches(kept, label.boxes)],
+        terms: [boxes.length, ...boxes.map((box) => box.class), ...matches(kept, boxes)],
       };
     },
   };
+}
+
+function boxesOf({ label, sample }: LabelOfSample): BoxesLabel {
+  if (isBoxes(label)) return label;
+  throw new HoneError('labels-invalid', `The label of ${sample} is no list of boxes.`);
 }
 
 /** Class, score and match bits of each detection; scores keep six digits, as they only order. */

@@ -22,7 +22,13 @@ export function findPerplexity({ outputs, inputs, idLimits }: FirstBatch): Task 
     return positions === tokens.values.length && vocabulary >= (idLimits[ids] ?? LEAST_VOCABULARY);
   });
   if (output === undefined) return null;
-  return { name: 'perplexity', classes: null, answer: (rows, question) => answer(rows, output, ids, question) };
+  return {
+    name: 'perplexity',
+    classes: null,
+    // The text is the truth.
+    check: () => undefined,
+    answer: (rows, question) => answer(rows, output, ids, question),
+  };
 }
 
 /** The input that holds token ids: `input_ids`, else the only whole-number input of one row a sample. */

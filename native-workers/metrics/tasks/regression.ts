@@ -5,7 +5,7 @@
 import { HoneError } from '../../protocol/errors.ts';
 import type { MetricSample } from '../metric.ts';
 import type { BatchRows } from '../rows.ts';
-import type { FirstBatch, Question, Task } from './task.ts';
+import type { FirstBatch, LabelOfSample, Question, Task } from './task.ts';
 
 export function findRegression({ outputs, labels }: FirstBatch): Task | null {
   const label = labels.find((value) => value !== null);
@@ -17,18 +17,26 @@ export function findRegression({ outputs, labels }: FirstBatch): Task | null {
     return row?.dtype.includes('float') === true && row.values.length === length;
   });
   if (output === undefined) return null;
-  return { name: 'regression', classes: null, answer: (rows, question) => answer(rows, output, length, question) };
+  return {
+    name: 'regression',
+    classes: null,
+    check: (question) => void valuesOf(question, length),
+    answer: (rows, question) => answer(rows, output, length, question),
+  };
 }
 
-function answer(outputs: BatchRows, output: string, length: number, { label, index, sample }: Question): MetricSample {
+function valuesOf({ label, sample }: LabelOfSample, length: number): readonly number[] {
   const truth = typeof label === 'number' ? [label] : Array.isArray(label) ? (label as readonly number[]) : null;
-  if (truth === null || truth.length !== length || !truth.every(Number.isFinite)) {
-    throw new HoneError(
-      'labels-invalid',
-      `The label of ${sample} is not ${length === 1 ? 'a number' : `${length} numbers`}.`,
-    );
-  }
-  const values = outputs.row(output, index)?.values;
+  if (truth !== null && truth.length === length && truth.every(Number.isFinite)) return truth;
+  throw new HoneError(
+    'labels-invalid',
+    `The label of ${sample} is not ${length === 1 ? 'a number' : `${length} numbers`}.`,
+  );
+}
+
+function answer(outputs: BatchRows, output: string, length: number, question: Question): MetricSample {
+  const truth = valuesOf(question, length);
+  const values = outputs.row(output, question.index)?.values;
   let squares = 0;
   let absolutes = 0;
   truth.forEach((expected, at) => {

@@ -7,7 +7,7 @@ import type { MaskLabel } from '../../lib/batch.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import type { MetricSample } from '../metric.ts';
 import type { BatchRows, Row } from '../rows.ts';
-import type { FirstBatch, Question, Task } from './task.ts';
+import type { FirstBatch, LabelOfSample, Question, Task } from './task.ts';
 
 const NOT_COUNTED = 255;
 
@@ -22,12 +22,18 @@ export function findSegmentation({ outputs, labels }: FirstBatch): Task | null {
   return {
     name: 'segmentation',
     classes,
+    check: (question) => void maskOf(question),
     answer: (rows, question) => answer(rows, output, classes, threshold, question),
   };
 }
 
 const isMask = (label: unknown): label is MaskLabel =>
   typeof label === 'object' && label !== null && 'kind' in label && label.kind === 'mask';
+
+function maskOf({ label, sample }: LabelOfSample): MaskLabel {
+  if (isMask(label)) return label;
+  throw new HoneError('labels-invalid', `The label of ${sample} is no mask.`);
+}
 
 function isMap(row: Row | null): boolean {
   if (row === null) return false;
@@ -41,10 +47,10 @@ function answer(
   output: string,
   classes: number | null,
   threshold: number,
-  { label, sample, index }: Question,
+  question: Question,
 ): MetricSample {
-  if (!isMask(label)) throw new HoneError('labels-invalid', `The label of ${sample} is no mask.`);
-  const row = outputs.row(output, index);
+  const label = maskOf(question);
+  const row = outputs.row(output, question.index);
   if (row === null || row.values.some((value) => !Number.isFinite(value))) return { label: null, terms: [] };
   const [height, width] = row.shape.slice(-2) as [number, number];
   const sums = new Map<number, { both: number; either: number }>();
@@ -62,7 +68,7 @@ function answer(
       if (classes !== null && truth >= classes) {
         throw new HoneError(
           'labels-invalid',
-          `The mask of ${sample} holds class ${truth}; the model has the classes 0 to ${classes - 1}.`,
+          `The mask of ${question.sample} holds class ${truth}; the model has the classes 0 to ${classes - 1}.`,
         );
       }
       const found = classAt(row, y * width + x, height * width, threshold);

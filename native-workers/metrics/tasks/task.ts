@@ -3,11 +3,14 @@ import type { Label } from '../../lib/batch.ts';
 import type { MetricSample, TaskName } from '../metric.ts';
 import type { BatchRows } from '../rows.ts';
 
-export interface Question {
-  /** Index of the sample in the batch. */
-  readonly index: number;
+export interface LabelOfSample {
   readonly sample: string;
   readonly label: Label;
+}
+
+export interface Question extends LabelOfSample {
+  /** Index of the sample in the batch. */
+  readonly index: number;
   readonly inputs: BatchRows;
 }
 
@@ -15,7 +18,9 @@ export interface Task {
   readonly name: TaskName;
   /** Classes that the model tells apart; null where there are none. */
   readonly classes: number | null;
-  /** The answer in `outputs`. Throws `labels-invalid`, naming the sample, when its label cannot be one of this task. */
+  /** Throws `labels-invalid`, naming the sample, for a label that cannot be one of this task. */
+  check(question: LabelOfSample): void;
+  /** The answer in `outputs` to a question whose label is checked here too. */
   answer(outputs: BatchRows, question: Question): MetricSample;
 }
 

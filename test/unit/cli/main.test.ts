@@ -110,6 +110,28 @@ describe('bad input', () => {
     expect(errorOf(json).message).toContain(named);
   });
 
+  it.each([
+    [['--eval', 'no-such-file.csv'], 'file-missing', 'no-such-file.csv'],
+    [['--batch', '8'], 'data-mismatch', "Input 'x' [1, 128] has a batch that is fixed at 1"],
+  ])('%j ends with 3 before the model is optimized', async (flags, expected, named) => {
+    const folder = temporaryFolder();
+    const { code, json } = await honeJson(folder, 'optimize', modelFile(folder), '--preset', 'clean', ...flags);
+    expect([code, errorOf(json).code]).toEqual([3, expected]);
+    expect(errorOf(json).message).toContain(named);
+    expect(json).not.toMatchObject({ stages: [{ name: 'inspect' }, { name: 'optimize', status: 'done' }] });
+  });
+
+  it('evaluation data without the columns of the model ends with 3 before the model is optimized', async () => {
+    const folder = temporaryFolder();
+    const data = join(folder, 'data.csv');
+    writeFileSync(data, 'a,label\n1,0\n');
+    const { code, json } = await honeJson(folder, 'optimize', modelFile(folder), '--preset', 'clean', '--eval', data);
+    expect([code, errorOf(json).code]).toEqual([3, 'data-mismatch']);
+    expect(json).toMatchObject({
+      stages: [{ name: 'inspect', status: 'failed' }, { name: 'optimize', status: 'skipped' }, {}, {}, {}],
+    });
+  });
+
   it('an unknown run ends with 3', async () => {
     const library = temporaryFolder();
     for (const args of [

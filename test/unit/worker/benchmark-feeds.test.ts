@@ -42,7 +42,7 @@ describe('feeds of a benchmark from data', () => {
   it('are refused for another batch than the fixed one', async () => {
     await expect(feeds(4, 2)).rejects.toMatchObject({
       code: 'data-mismatch',
-      message: 'The batch of the model is fixed at 4, so it cannot be run with 2.',
+      message: "Input 'x' [4, 2] has a batch that is fixed at 4, so it cannot be run with 2.",
     });
   });
 

@@ -89,6 +89,16 @@ describe('stage-benchmark', () => {
     ]);
   });
 
+  it('fails when not one variant runs, with the error of the first', async () => {
+    const request = runFolder(facts(model));
+    const benchmarkOptions = { ...options, batch: [7] };
+    writeFileSync(join(request.run, 'source.onnx'), matrixChain(8, 32, 4));
+    writeFileSync(join(request.run, 'optimized.onnx'), matrixChain(2, 32, 4));
+    await expect(
+      stageBenchmark({ ...request, request: { ...request.request, benchmark: benchmarkOptions } }, context),
+    ).rejects.toMatchObject({ code: 'data-mismatch', message: expect.stringContaining('cannot be run with 7') });
+  });
+
   it('is skipped, with the reason, when there is nothing to compare', async () => {
     expect(await stageBenchmark(runFolder(facts(null)), context)).toMatchObject({
       skipped: expect.stringContaining('No pass'),

@@ -1,0 +1,81 @@
+/**
+ * What a run would find wrong with its data only after the stages that take long, found before the first of them: data sets
+ * that cannot be opened or do not fit the model, labels that the model cannot have, and a batch that it does not take. One
+ * batch of each data set is run, and the labels are looked at that are known without reading samples.
+ */
+import { checkBatch } from '../bench/inputs.ts';
+import { runnableBatches } from '../datasets/batching.ts';
+import type { Dataset } from '../datasets/dataset.ts';
+import { openDataset } from '../datasets/open-dataset.ts';
+import { type ModelSignature, signatureOf } from '../datasets/signature.ts';
+import type { Model } from '../graph/model.ts';
+import type { Session } from '../lib/engine.ts';
+import { BatchRows } from '../metrics/rows.ts';
+import { HoneError } from '../protocol/errors.ts';
+import type { RunRequest } from '../protocol/request.ts';
+import { checkClasses, findTaskOf, sizeOfBatch } from './evaluation-task.ts';
+import type { JobContext } from './job.ts';
+import { openModelEngine } from './model-engine.ts';
+
+/** Throws what the later stages would: `file-missing`, `data-empty`, `data-unreadable`, `data-mismatch`, `labels-invalid` … */
+export async function checkData(model: Model, request: RunRequest, context: JobContext): Promise<void> {
+  const { calibration, evaluation, preprocess } = request;
+  const signature = signatureOf(model);
+  const paths = [calibration, evaluation].filter((path) => path !== undefined);
+  const sets: Dataset[] = [];
+  let session: Session | null = null;
+  try {
+    const options = { model: request.model, ...(preprocess === undefined ? {} : { preprocess }) };
+    for (const path of paths) sets.push(await openDataset(path, signature, options));
+    if (!sets.some(({ batchless }) => batchless)) checkBatches(signature, request);
+    if (sets.length === 0) return;
+    session = await openOriginal(request.model);
+    if (session === null) return;
+    for (const [index, data] of sets.entries()) {
+      await context.progress({ phase: 'checking the data', done: index, total: sets.length, detail: data.name });
+      await checkDataset(data, { signature, session, request, judged: paths[index] === evaluation });
+    }
+  } finally {
+    await session?.release();
+    for (const data of sets) await data.close();
+  }
+}
+
+/** Null where the engine does not take the model: a pass may mend that, and the stage that needs it says it otherwise. */
+async function openOriginal(path: string): Promise<Session | null> {
+  const engine = await openModelEngine();
+  return engine.open(path).catch((thrown: unknown) => {
+    if (thrown instanceof HoneError && thrown.code === 'runtime-rejected-model') return null;
+    throw thrown;
+  });
+}
+
+function checkBatches({ inputs }: ModelSignature, { benchmark }: RunRequest): void {
+  for (const batch of benchmark.batch ?? []) checkBatch(inputs, batch);
+}
+
+interface DataCheck {
+  readonly signature: ModelSignature;
+  readonly session: Session;
+  readonly request: RunRequest;
+  /** Whether accuracy is measured on it, so that its labels matter. */
+  readonly judged: boolean;
+}
+
+async function checkDataset(data: Dataset, { signature, session, request, judged }: DataCheck): Promise<void> {
+  const options = { limit: Math.min(request.samples ?? data.samples, data.samples), seed: request.seed };
+  for await (const batch of runnableBatches(data, signature, options)) {
+    const count = sizeOfBatch(batch, data);
+    const outputs = new BatchRows(await session.run(batch.feeds), count);
+    if (!judged || !data.labelled) return;
+    const inputs = new BatchRows(batch.feeds, count);
+    const task = await findTaskOf({ signature, session, data }, { batch, inputs, outputs, count });
+    if (task === null) return;
+    checkClasses(task, data);
+    batch.samples.forEach((sample, index) => void task.check({ sample, label: batch.labels[index] ?? null }));
+    // Boxes and masks are labels that are read with their pictures.
+    if (task.name !== 'classification' && task.name !== 'regression') return;
+    for (const known of data.knownLabels(options)) task.check(known);
+    return;
+  }
+}
