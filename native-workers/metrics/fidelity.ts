@@ -197,6 +197,7 @@ function factsOf(name: string, sums: Sums): OutputFacts {
     maxAbs: known ? maxAbs : null,
     reference: known ? largest : null,
     top1Agreement: known && rows > 0 ? agree / rows : null,
+    ...(known && rows > 0 ? { answers: rows } : {}),
     kl: known && klRows > 0 ? kl / klRows : null,
     notFinite,
   };

@@ -128,6 +128,8 @@ export const fidelityFactsSchema = z.strictObject({
       reference: z.number().nullable(),
       /** Share of rows whose largest element is the same; null where the output is no class score. */
       top1Agreement: z.number().nullable(),
+      /** Rows that the share is of: one a sample, or one a token; as many as samples where it is not said. */
+      answers: z.number().optional(),
       kl: z.number().nullable(),
       /** Elements that are NaN or infinite in the variant but not in the reference. */
       notFinite: z.number(),

@@ -92,7 +92,7 @@ export const reportDocumentSchema = z.strictObject({
     sentence: z.string(),
     speed: z.enum(['faster', 'slower', 'inconclusive', 'not-measured', 'failed']),
     size: z.enum(['smaller', 'larger', 'same', 'not-measured']),
-    /** By the paired test where there are labels; `close` and `far` by fidelity where there are none. */
+    /** By the paired test where there are labels; `close`, `far` and `inconclusive` by fidelity where there are none. */
     accuracy: z.enum(['better', 'worse', 'inconclusive', 'same', 'close', 'far', 'not-measured']),
     budgets: z.enum(['met', 'missed', 'not-measured', 'none']),
   }),

@@ -8,6 +8,7 @@ import {
   formatDeltaRange,
   formatNumber,
   formatPlain,
+  formatRange,
   formatRatio,
   formatShare,
   joinWords,
@@ -26,7 +27,8 @@ interface Clause<Answer> {
 
 /**
  * Outputs that Hone calls close without labels: the cosine of the worst output, and the share of equal answers. Below
- * them accuracy losses of a point and more are common (a cosine of 0.99 is an SQNR of 17 dB).
+ * them accuracy losses of a point and more are common (a cosine of 0.99 is an SQNR of 17 dB). The share is judged by its
+ * interval: a few inputs prove neither that it is below nor that it is above.
  */
 const CLOSE = { cosine: 0.99, top1Agreement: 0.95 };
 
@@ -105,14 +107,34 @@ function fidelityClause({ worst, inputs, samples }: FidelitySection): Clause<Ver
   if (worst.notFinite > 0) {
     return { answer: 'far', words: `its outputs hold ${worst.notFinite} values that are not finite, on ${on}` };
   }
+  const { cosine, top1Agreement, agreementInterval } = worst;
+  const range = agreementInterval === null ? '' : ` (95 % interval ${formatRange(agreementInterval, 'share')})`;
   const parts = [
-    ...(worst.cosine === null ? [] : [`cosine ${formatPlain(worst.cosine)}`]),
-    ...(worst.top1Agreement === null ? [] : [`same answer on ${formatShare(worst.top1Agreement)}`]),
+    ...(cosine === null ? [] : [`cosine ${formatPlain(cosine)}`]),
+    ...(top1Agreement === null ? [] : [`same answer on ${formatShare(top1Agreement)}${range}`]),
+    on,
   ];
-  if (parts.length === 0) return { answer: 'not-measured', words: 'its outputs could not be compared' };
-  const close = (worst.cosine ?? 1) >= CLOSE.cosine && (worst.top1Agreement ?? 1) >= CLOSE.top1Agreement;
-  const words = `its outputs are ${close ? 'close to' : 'far from'} the original's (${parts.join(', ')}, ${on}); accuracy itself was not measured`;
-  return { answer: close ? 'close' : 'far', words };
+  if (parts.length === 1) return { answer: 'not-measured', words: 'its outputs could not be compared' };
+  const answer = closeness(worst);
+  const found = `${parts.join(', ')}; accuracy itself was not measured`;
+  if (answer === 'inconclusive') {
+    return {
+      answer,
+      words: `its outputs are close to the original's, but too few were compared to tell how often its answer changes: ${found}`,
+    };
+  }
+  return { answer, words: `its outputs are ${answer === 'close' ? 'close to' : 'far from'} the original's: ${found}` };
+}
+
+/** `inconclusive`: some answers changed, on too few inputs to tell whether one in twenty does. */
+function closeness({
+  cosine,
+  top1Agreement,
+  agreementInterval,
+}: FidelitySection['worst']): 'close' | 'far' | 'inconclusive' {
+  if ((cosine ?? 1) < CLOSE.cosine || (agreementInterval?.high ?? 1) < CLOSE.top1Agreement) return 'far';
+  const isSure = (agreementInterval?.low ?? 1) >= CLOSE.top1Agreement;
+  return isSure || top1Agreement === 1 ? 'close' : 'inconclusive';
 }
 
 function budgetsOf(rows: readonly BudgetRow[]): Clause<VerdictOfReport['budgets']> {

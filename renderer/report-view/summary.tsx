@@ -120,7 +120,8 @@ function accuracyAnswer({ verdict, sections }: ReportDocument): Answer {
   const worst = dataOf(sections.fidelity)?.worst;
   if (worst === undefined || worst.cosine === null) return { ...common, label: 'Accuracy', value: NONE, detail: '' };
   const detail = 'cosine to the original, worst output';
-  return { ...common, label: 'Fidelity, without labels', value: formatNumber(worst.cosine, '1'), detail };
+  const word = verdict.accuracy === 'inconclusive' ? 'too few answers compared' : common.word;
+  return { ...common, word, label: 'Fidelity, without labels', value: formatNumber(worst.cosine, '1'), detail };
 }
 
 const WORDS_OF_ACCURACY = {

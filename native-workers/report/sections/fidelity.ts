@@ -1,6 +1,7 @@
 /** How near the outputs of the optimised model are to those of the original, on the same inputs, without labels. */
 import { z } from 'zod';
-import { fidelityFactsSchema } from '../../protocol/facts.ts';
+import { wilsonInterval } from '../../metrics/statistics.ts';
+import { type FidelityFacts, fidelityFactsSchema, intervalSchema } from '../../protocol/facts.ts';
 import { absenceOf } from '../input.ts';
 import { measured, notMeasured } from '../outcome.ts';
 import { defineSection } from '../section.ts';
@@ -16,6 +17,8 @@ export const fidelitySchema = z.strictObject({
     sqnrDb: z.number().nullable(),
     maxAbs: z.number().nullable(),
     top1Agreement: z.number().nullable(),
+    /** 95 % interval (Wilson) of the agreement of the output that agrees least. */
+    agreementInterval: intervalSchema.nullable(),
     notFinite: z.number(),
   }),
 });
@@ -47,10 +50,23 @@ export const fidelity = defineSection(fidelitySchema, (input) => {
         outputs.map((output) => output.top1Agreement),
         Math.min,
       ),
+      agreementInterval: agreementInterval(outputs, samples),
       notFinite: outputs.reduce((sum, output) => sum + output.notFinite, 0),
     },
   });
 });
+
+function agreementInterval(
+  outputs: FidelityFacts['outputs'],
+  samples: number,
+): FidelitySection['worst']['agreementInterval'] {
+  const shares = outputs.flatMap(({ top1Agreement: share, answers = samples }) =>
+    share === null ? [] : [{ share, answers }],
+  );
+  if (shares.length === 0) return null;
+  const { share, answers } = shares.reduce((least, other) => (other.share < least.share ? other : least));
+  return wilsonInterval(Math.round(share * answers), answers);
+}
 
 function worstOf(values: readonly (number | null)[], pick: (...values: number[]) => number): number | null {
   const known = values.filter((value) => value !== null);

@@ -50,6 +50,26 @@ describe('verdict', () => {
     expect(verdict.sentence).toContain('7 values that are not finite');
   });
 
+  it.each([
+    [1, 13, 0.999995, 'inconclusive', '92.3 % (95 % interval 66.7 to 98.6 %)'],
+    [0, 13, 0.999995, 'close', '100.0 % (95 % interval 77.2 to 100.0 %)'],
+    [0, 13, 0.98, 'far', 'cosine 0.98000'],
+    [9, 60, 0.999995, 'far', '85.0 % (95 % interval 73.9 to 91.9 %)'],
+    [10, 1000, 0.999995, 'close', '99.0 % (95 % interval 98.2 to 99.46 %)'],
+    [52, 1000, 0.999995, 'inconclusive', '94.8 % (95 % interval 93.2 to 96.0 %)'],
+  ])('judges %d changed answers of %d at a cosine of %d: %s', async (flips, answers, cosine, answer, words) => {
+    const verdict = await verdictWith(({ facts }) => {
+      const fidelity = facts.evaluate?.fidelity;
+      if (facts.evaluate === null || fidelity === undefined || fidelity === null) throw new Error('no fidelity');
+      facts.evaluate.dataset = null;
+      fidelity.outputs = fidelity.outputs
+        .slice(0, 1)
+        .map((output) => ({ ...output, cosine, top1Agreement: 1 - flips / answers, answers, notFinite: 0 }));
+    });
+    expect(verdict.accuracy).toBe(answer);
+    expect(verdict.sentence).toContain(words);
+  });
+
   it('says that nothing was made when nothing was', async () => {
     const { verdict } = await goldenReport('failed-hostile-names');
     expect(verdict).toMatchObject({ speed: 'not-measured', size: 'not-measured', accuracy: 'not-measured' });
