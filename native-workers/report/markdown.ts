@@ -12,6 +12,7 @@ import {
   formatSmallShare,
   plural,
 } from './format.ts';
+import { accuracyOf } from './markdown-accuracy.ts';
 import { folded, table } from './markdown-blocks.ts';
 import { packagesOf } from './markdown-packages.ts';
 import { dataOf } from './outcome.ts';
@@ -30,7 +31,7 @@ export function renderMarkdown(report: ReportDocument): string {
     comparisonOf(report.table),
     budgetsOf(report),
     hintsOf(report),
-    flipsOf(report),
+    accuracyOf(report),
     saturationOf(report),
     packagesOf(report),
     passesOf(report),
@@ -79,26 +80,6 @@ function budgetsOf({ budgets }: ReportDocument): string {
 function hintsOf({ hints }: ReportDocument): string {
   if (hints.length === 0) return '';
   return `## Where the difference comes from\n\n${hints.map(({ message }) => `- ${text(message)}`).join('\n')}`;
-}
-
-function flipsOf({ sections }: ReportDocument): string {
-  const flips = dataOf(sections.accuracy)?.flips;
-  if (flips === undefined || flips.rows.length === 0) return '';
-  const shown = flips.rows.slice(0, 20);
-  const rows = shown.map((flip) => [
-    text(flip.sample),
-    flip.kind,
-    text(flip.label ?? ''),
-    text(flip.before),
-    text(flip.after),
-  ]);
-  const total = flips.broken + flips.fixed + flips.changed;
-  const more = total > shown.length ? `\n\n${total - shown.length} more are in the full report.` : '';
-  const counts = `${flips.broken} broken, ${flips.fixed} fixed, ${flips.changed} changed otherwise, of ${flips.compared}`;
-  return folded(
-    `Samples whose answer changed: ${counts}`,
-    table(['Sample', '', 'Label', 'Before', 'After'], rows, []) + more,
-  );
 }
 
 /** The layers with the largest error are enough to see where it comes from. */

@@ -1,9 +1,9 @@
 /** Which class was taken for which: before, after, and the change, as a table that is coloured by its numbers. */
 import { useState } from 'react';
-import { plural } from '../../native-workers/report/format.ts';
+import { formatCount, plural } from '../../native-workers/report/format.ts';
 import type { AccuracySection } from '../../native-workers/report/sections/accuracy.ts';
 import { visible } from '../../native-workers/report/text.ts';
-import { Details } from './parts.tsx';
+import { DataTable, Details, Name } from './parts.tsx';
 
 type Matrix = NonNullable<AccuracySection['confusion']>;
 
@@ -72,6 +72,34 @@ export function Confusion({ matrix }: { readonly matrix: Matrix }) {
           </tbody>
         </table>
       </section>
+    </Details>
+  );
+}
+
+/** For more classes than a matrix can show. */
+export function ConfusedPairs({ confused }: { readonly confused: NonNullable<AccuracySection['confused']> }) {
+  const { pairs, total } = confused;
+  if (pairs.length === 0) return null;
+  return (
+    <Details summary={`The most confused classes: ${plural(pairs.length, 'pair')} of ${formatCount(total)}`}>
+      <DataTable
+        caption="Samples by label and wrong answer"
+        columns={[
+          { label: 'Label' },
+          { label: 'Answer' },
+          { label: 'Before', numeric: true },
+          { label: 'After', numeric: true },
+        ]}
+        rows={pairs.map(({ label, answer, before, after }) => ({
+          id: `${label} ${answer}`,
+          cells: [
+            <Name key="label" text={label} />,
+            <Name key="answer" text={answer} />,
+            formatCount(before),
+            formatCount(after),
+          ],
+        }))}
+      />
     </Details>
   );
 }

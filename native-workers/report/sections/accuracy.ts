@@ -75,6 +75,13 @@ export const accuracySchema = z.strictObject({
       after: z.array(z.array(z.number())),
     })
     .nullable(),
+  /** The pairs of label and wrong answer with the most samples after, at most 20 of `total`; null for tasks without classes. */
+  confused: z
+    .strictObject({
+      pairs: z.array(z.strictObject({ label: z.string(), answer: z.string(), before: z.number(), after: z.number() })),
+      total: z.number(),
+    })
+    .nullable(),
   /** Intersection over union by class, those that lost the most first; null but for segmentation. */
   iouByClass: z.array(z.strictObject({ label: z.string(), before: z.number(), after: z.number() })).nullable(),
   /** The first metric by subgroup, where the data names groups. */
@@ -86,6 +93,7 @@ export type AccuracySection = z.infer<typeof accuracySchema>;
 
 const MOST_FLIPS = 200;
 const MOST_CONFUSED = 50;
+const MOST_PAIRS = 20;
 
 export const accuracy = defineSection(accuracySchema, (input) => {
   const { evaluate } = input.facts;
@@ -101,6 +109,7 @@ export const accuracy = defineSection(accuracySchema, (input) => {
     flips: flipsOf(evaluate),
     byClass: byClassOf(evaluate),
     confusion: confusionOf(evaluate),
+    confused: confusedPairs(evaluate),
     iouByClass: iouOf(evaluate),
     subgroups: subgroupsSchema.safeParse(evaluate.details?.['subgroups']).data ?? null,
     skipped: evaluate.skipped,
@@ -162,6 +171,28 @@ function confusionOf({ task, predictions, labels }: EvaluateFacts): AccuracySect
     before: matrixOf('before'),
     after: matrixOf('after'),
   };
+}
+
+function confusedPairs({ task, predictions, labels }: EvaluateFacts): AccuracySection['confused'] {
+  const judged = predictions.filter(({ label }) => label !== null);
+  if (task !== 'classification' || judged.length === 0) return null;
+  const nameOf = (index: number): string => labels?.[index] ?? `class ${index}`;
+  const pairs = new Map<string, { label: string; answer: string; before: number; after: number }>();
+  for (const { label, ...answers } of judged) {
+    for (const side of ['before', 'after'] as const) {
+      const answer = answers[side][0];
+      if (label === null || answer === undefined || answer === label) continue;
+      const key = `${label} ${answer}`;
+      const pair = pairs.get(key) ?? { label: nameOf(label), answer: nameOf(answer), before: 0, after: 0 };
+      pair[side]++;
+      pairs.set(key, pair);
+    }
+  }
+  const sorted = [...pairs.values()].sort(
+    (a, b) =>
+      b.after - a.after || a.before - b.before || (`${a.label} ${a.answer}` < `${b.label} ${b.answer}` ? -1 : 1),
+  );
+  return { pairs: sorted.slice(0, MOST_PAIRS), total: sorted.length };
 }
 
 /** As `metrics/evaluate.ts` puts it into the details of the evaluation. */

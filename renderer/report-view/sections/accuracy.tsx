@@ -12,7 +12,7 @@ import {
 import { labelOfMetric, unitOfMetric } from '../../../native-workers/report/metric.ts';
 import type { Unit } from '../../../native-workers/report/parts.ts';
 import type { AccuracySection } from '../../../native-workers/report/sections/accuracy.ts';
-import { Confusion } from '../confusion.tsx';
+import { ConfusedPairs, Confusion } from '../confusion.tsx';
 import { FLIP_KINDS, FlipGallery } from '../flip-gallery.tsx';
 import { DataTable, Details, JudgementPill, Name, Pill, WithInterval } from '../parts.tsx';
 import type { SectionProps, SectionView } from '../section-view.tsx';
@@ -47,6 +47,7 @@ function Accuracy({ data }: SectionProps<'accuracy'>) {
       {data.subgroups === null ? null : <Subgroups subgroups={data.subgroups} metrics={data.metrics} />}
       {data.byClass === null ? null : <ByClass rows={data.byClass} />}
       {data.confusion === null ? null : <Confusion matrix={data.confusion} />}
+      {data.confusion !== null || data.confused === null ? null : <ConfusedPairs confused={data.confused} />}
       {data.iouByClass === null ? null : <IouByClass rows={data.iouByClass} />}
       {data.skipped.length === 0 ? null : (
         <Details summary={`${plural(data.skipped.length, 'sample')} could not be read`}>
