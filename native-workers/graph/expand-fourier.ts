@@ -2,12 +2,10 @@
  * DFT and STFT as products with the constant matrices of cosines and sines, for formats without them:
  * X[k] = sum over n of x[n] e^(-2 pi i k n / N). Formulas and defaults are those of ONNX's pages (opset 17 and 20).
  */
-import { type Attribute, intAttribute, intsAttribute } from './attribute.ts';
 import type { DType } from './dtype.ts';
-import type { Graph } from './graph.ts';
 import type { Model } from './model.ts';
 import type { Node } from './node.ts';
-import type { Tensor } from './tensor.ts';
+import { NodeBuilder } from './node-builder.ts';
 import { scalarTensor, tensorFromInt64, tensorFromNumbers, toNumbers } from './tensor-values.ts';
 import type { TensorType, ValueType } from './types.ts';
 import type { Value } from './value.ts';
@@ -21,7 +19,7 @@ export function expandFourier(model: Model, types: ReadonlyMap<Value, ValueType>
     const [output] = node.outputs;
     const type = x ? (types.get(x) ?? x.type) : null;
     if (!x || !output || type?.kind !== 'tensor') continue;
-    const build = new Builder(model.graph, node.label);
+    const build = new NodeBuilder(model, node.label);
     const made = node.is('DFT') ? transform(node, x, type, model.opset, build) : frames(node, x, type, types, build);
     if (made === null) continue;
     model.graph.replaceValue(output, made);
@@ -39,7 +37,7 @@ function operand(node: Node, index: number, fallback: number | null): number | n
 }
 
 /** x: [..., signal, ..., 1 or 2]; the last dimension is the real and the imaginary part. */
-function transform(node: Node, x: Value, type: TensorType, opset: number, build: Builder): Value | null {
+function transform(node: Node, x: Value, type: TensorType, opset: number, build: NodeBuilder): Value | null {
   const { shape, dtype } = type;
   const given = opset < 20 ? node.int('axis', 1) : operand(node, 2, -2);
   if (shape === null || dtype === null || given === null) return null;
@@ -70,7 +68,7 @@ function frames(
   x: Value,
   { shape, dtype }: TensorType,
   types: ReadonlyMap<Value, ValueType>,
-  build: Builder,
+  build: NodeBuilder,
 ): Value | null {
   const [, signal, parts] = shape ?? [];
   const window = node.inputs[2] ?? null;
@@ -102,7 +100,7 @@ interface Basis {
  * goes on with zeros, whose rows are left out. The inverse turns the other way and divides by the length.
  */
 function basisOf(
-  build: Builder,
+  build: NodeBuilder,
   dtype: DType,
   signal: number,
   length: number,
@@ -128,7 +126,7 @@ function basisOf(
 
 /** Real and imaginary part of the product, joined along the new dimension `axis`. */
 function complexProduct(
-  build: Builder,
+  build: NodeBuilder,
   real: Value,
   imaginary: Value | null,
   { cosines, sines }: Basis,
@@ -139,48 +137,8 @@ function complexProduct(
     a = build.add('Sub', [a, build.add('MatMul', [imaginary, sines], 'turned')], 'real');
     b = build.add('Add', [b, build.add('MatMul', [imaginary, cosines], 'kept')], 'imaginary');
   }
-  const axes = build.constant(tensorFromInt64([axis], [1]), 'axes');
-  const pair = [a, b].map((each) => build.add('Unsqueeze', [each, axes], 'column'));
-  return build.add('Concat', pair, 'pair', { axis: intAttribute(axis) });
-}
-
-/** Nodes and constants under the name of the node that they stand for. */
-class Builder {
-  readonly #graph: Graph;
-  readonly #label: string;
-
-  constructor(graph: Graph, label: string) {
-    this.#graph = graph;
-    this.#label = label;
-  }
-
-  constant(tensor: Tensor, name: string): Value {
-    return this.#graph.addInitializer(this.#graph.uniqueName(`${this.#label}/${name}`), tensor);
-  }
-
-  add(
-    opType: string,
-    inputs: readonly Value[],
-    name: string,
-    attributes: Readonly<Record<string, Attribute>> = {},
-  ): Value {
-    const output = this.#graph.createValue(`${this.#label}/${name}`);
-    this.#graph.addNode({
-      opType,
-      name: output.name,
-      inputs,
-      outputs: [output],
-      attributes: Object.entries(attributes),
-    });
-    return output;
-  }
-
-  gather(x: Value, indices: Tensor, axis: number, name: string): Value {
-    return this.add('Gather', [x, this.constant(indices, 'indices')], name, { axis: intAttribute(axis) });
-  }
-
-  transpose(x: Value, perm: readonly number[]): Value {
-    if (perm.every((axis, index) => axis === index)) return x;
-    return this.add('Transpose', [x], 'transposed', { perm: intsAttribute(perm) });
-  }
+  return build.concat(
+    [a, b].map((each) => build.unsqueeze(each, [axis])),
+    axis,
+  );
 }

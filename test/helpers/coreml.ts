@@ -7,11 +7,13 @@ import type { Coverage, TargetContext, WrittenArtifact } from '../../native-work
 import type { MilFunction } from '../../native-workers/formats/coreml/program.ts';
 import { readPackage } from '../../native-workers/formats/coreml/read-package.ts';
 import { onnxBytes } from '../../native-workers/formats/onnx/write.ts';
-import type { Model } from '../../native-workers/graph/model.ts';
-import type { Engine, Feeds } from '../../native-workers/lib/engine.ts';
+import { Model } from '../../native-workers/graph/model.ts';
+import type { Value } from '../../native-workers/graph/value.ts';
+import type { Engine, Feeds, HostTensor } from '../../native-workers/lib/engine.ts';
 import { numbersOf } from '../../native-workers/metrics/rows.ts';
 import type { Preprocess } from '../../native-workers/protocol/request.ts';
 import { openRuntime } from '../../native-workers/runtimes/coreml-artifact.ts';
+import type { ModelBuilder } from './models.ts';
 import { temporaryFolder } from './temp.ts';
 
 function contextFor(engine: Engine, source: string, preprocess: Preprocess | null = null): TargetContext {
@@ -85,4 +87,22 @@ export async function differenceOf(
     });
   }
   return { largest, package: made };
+}
+
+/** A feed of waves. */
+export function waves(shape: readonly number[], frequency = 1): HostTensor {
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  return {
+    dtype: 'float32',
+    shape,
+    data: Float32Array.from({ length: size }, (_, at) => Math.sin(frequency * (at + 1))),
+  };
+}
+
+/** A model of operator set 21 with ONNX Runtime's own domain. */
+export function finish(build: ModelBuilder, ...outputs: readonly Value[]): Model {
+  build.graph.outputs.push(...outputs);
+  const model = new Model(build.graph, 21, 10);
+  model.opsets.set('com.microsoft', 1);
+  return model;
 }

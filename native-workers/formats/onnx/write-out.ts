@@ -1,9 +1,11 @@
 /**
  * What other formats have no operators for, written out in those that they have: If, Loop and Scan as what is in them, DFT and
- * STFT as products. What depends on data stays as it is, for the writer to refuse by name.
+ * STFT as products, ONNX Runtime's fused operators as what they were fused from. What depends on data stays as it is, for the
+ * writer to refuse by name.
  */
 import { cloneModel } from '../../graph/clone.ts';
 import { expandFourier } from '../../graph/expand-fourier.ts';
+import { expandFused, isFused } from '../../graph/expand-fused.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { inlineControlFlow } from '../../graph/inline-control-flow.ts';
 import type { Model } from '../../graph/model.ts';
@@ -25,12 +27,14 @@ export interface WriteOutContext {
   readonly types: (model: Model) => Promise<ReadonlyMap<Value, ValueType>>;
 }
 
-/** `model` is clean and is not touched; what comes back is clean. Throws what `clean` throws of the products. */
+/** `model` is clean and is not touched; what comes back is clean. Throws what `clean` throws of what was written out. */
 export async function writeOut(model: Model, context: WriteOutContext): Promise<Model> {
   const flat = await withoutControlFlow(model, context);
-  if (![...flat.graph.nodes].some((node) => node.is('DFT', 'STFT'))) return flat;
+  if (![...flat.graph.nodes].some((node) => node.is('DFT', 'STFT') || isFused(node))) return flat;
   const candidate = cloneModel(flat).model;
-  return expandFourier(candidate, await context.types(candidate)) === 0 ? flat : context.clean(candidate);
+  const types = await context.types(candidate);
+  const count = expandFourier(candidate, types) + expandFused(candidate, types);
+  return count === 0 ? flat : context.clean(candidate);
 }
 
 /** A body that the engine takes only inside (since there it does not look at shapes) stays there. */

@@ -35,7 +35,7 @@ function hardSwish(node: Node, lowering: Lowering): void {
 
 function swish(node: Node, lowering: Lowering): void {
   const x = lowering.get(node, 0);
-  const alpha = node.float('alpha', 1);
+  const alpha = node.float('alpha', node.opType === 'QuickGelu' ? 1.702 : 1);
   if (alpha === 1) lowering.out(node, 'silu', { x });
   else lowering.out(node, 'mul', { x, y: lowering.unary('sigmoid', lowering.binary('mul', x, lowering.float(alpha))) });
 }
@@ -46,7 +46,8 @@ function mish(node: Node, lowering: Lowering): void {
 }
 
 function gelu(node: Node, lowering: Lowering): void {
-  const mode = node.string('approximate', 'none') === 'tanh' ? 'TANH_APPROXIMATION' : 'EXACT';
+  const isFast = node.opType === 'FastGelu' || node.string('approximate', 'none') === 'tanh';
+  const mode = isFast ? 'TANH_APPROXIMATION' : 'EXACT';
   lowering.out(node, 'gelu', { x: lowering.get(node, 0), mode: lowering.text(mode) });
 }
 
@@ -131,6 +132,9 @@ export const ACTIVATIONS: Readonly<Record<string, Lower>> = {
   Swish: swish,
   Mish: mish,
   Gelu: gelu,
+  'com.microsoft:Gelu': gelu,
+  'com.microsoft:FastGelu': gelu,
+  'com.microsoft:QuickGelu': swish,
   Selu: selu,
   Celu: celu,
   PRelu: prelu,

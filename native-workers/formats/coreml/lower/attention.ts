@@ -1,4 +1,4 @@
-/** ONNX's Attention and RotaryEmbedding, those of ONNX Runtime, and the pattern that exporters write for attention. */
+/** ONNX's Attention and RotaryEmbedding, and the pattern that exporters write for attention. */
 import type { Node } from '../../../graph/node.ts';
 import { toNumbers } from '../../../graph/tensor-values.ts';
 import type { Value } from '../../../graph/value.ts';
@@ -16,9 +16,9 @@ import {
   rotated,
   splitHeads,
 } from './attend.ts';
-import { concat, expandDims, gather, padConstant, sliceAxis } from './builders.ts';
+import { concat, expandDims, gather, padConstant } from './builders.ts';
 import type { Lower, Lowering } from './lowering.ts';
-import { Refusal, staticDims } from './terms.ts';
+import { staticDims } from './terms.ts';
 
 /** Source: onnx Operators.md, Attention. */
 function attention(node: Node, lowering: Lowering): void {
@@ -65,112 +65,25 @@ function attention(node: Node, lowering: Lowering): void {
   if (node.outputs[2]) lowering.set(node.outputs[2], value);
 }
 
-/** Source: onnxruntime, ContribOperators.md, com.microsoft.MultiHeadAttention. */
-function multiHeadAttention(node: Node, lowering: Lowering): void {
-  const heads = node.int('num_heads', 1);
-  if (!node.inputs[1] || !node.inputs[2]) throw new Refusal('queries, keys and values packed in one tensor');
-  if (node.inputs[8] || node.inputs[9]) throw new Refusal('a cache inside the operator; export the model without one');
-  const bias = node.inputs[3] ? lowering.get(node, 3) : null;
-  const [query, newKey, newValue] = [0, 1, 2].map((index) => {
-    const x = lowering.get(node, index);
-    if (x.type.shape.length === 4) return x;
-    if (x.type.shape.length !== 3) throw new Refusal('queries, keys and values packed in one tensor');
-    const [width = 1] = staticDims(x.type.shape.slice(-1), 'the heads');
-    // The bias of all three lies in one vector, in their order; values may have another width.
-    const from = index === 2 && bias !== null ? (bias.type.shape[0] ?? 0) - width : index * width;
-    const moved = bias === null ? x : lowering.binary('add', x, sliceAxis(lowering, bias, 0, from, from + width));
-    return splitHeads(lowering, moved, heads);
-  }) as [MilValue, MilValue, MilValue];
-  const past = node.inputs[6] ? lowering.get(node, 6) : null;
-  const key = past === null ? newKey : concat(lowering, [past, newKey], 2);
-  const value = node.inputs[7] ? concat(lowering, [lowering.get(node, 7), newValue], 2) : newValue;
-  const [queries = 1, keys = 1] = staticDims([query.type.shape[2] ?? null, key.type.shape[2] ?? null], 'attention');
-  let mask: MilValue | null = node.inputs[5] ? lowering.get(node, 5) : null;
-  if (node.inputs[4]) {
-    const padding = lowering.get(node, 4);
-    const { shape } = padding.type;
-    if (shape.length === 1 && shape[0] === query.type.shape[0])
-      mask = addBias(lowering, mask, lengthBias(lowering, padding, keys));
-    else if (shape.length === 2)
-      mask = addBias(lowering, mask, maskBias(lowering, expandDims(lowering, lowering.cast(padding, 'bool'), [1, 2])));
-    else throw new Refusal('a mask of the keys by starts and ends');
-  }
-  if (node.int('unidirectional', 0) !== 0)
-    mask = addBias(lowering, mask, causalBias(lowering, queries, keys, keys - queries));
-  const [size = 1] = staticDims(query.type.shape.slice(-1), 'a head');
-  const scale = node.float('scale', 0);
-  const parts = { query, key, value, bias: mask, scale: scale === 0 ? 1 / Math.sqrt(size) : scale, softcap: 0 };
-  lowering.result(node, joinHeads(lowering, attend(lowering, parts)));
-  if (node.outputs[1]) lowering.set(node.outputs[1], key);
-  if (node.outputs[2]) lowering.set(node.outputs[2], value);
+/** Source: onnx Operators.md, RotaryEmbedding. */
+function rotaryEmbedding(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  const isFlat = x.type.shape.length === 3;
+  const heads = node.int('num_heads', 0);
+  const [hidden = 1] = staticDims(x.type.shape.slice(-1), 'the heads');
+  const width = node.int('rotary_embedding_dim', 0);
+  const cache = lowering.get(node, 1);
+  const [half = 1] = staticDims(cache.type.shape.slice(-1), 'the cosines');
+  const count = heads > 0 ? heads : isFlat ? hidden / (2 * half) : 1;
+  const split = isFlat ? splitHeads(lowering, x, count) : x;
+  const [cos, sin] = [1, 2].map((index) => {
+    const table = lowering.get(node, index);
+    const at = node.inputs[3] ? lowering.get(node, 3) : null;
+    return expandDims(lowering, at === null ? table : gather(lowering, table, at, 0), [1]);
+  }) as [MilValue, MilValue];
+  const turned = rotated(lowering, split, cos, sin, node.int('interleaved', 0) !== 0, width > 0 ? width : 2 * half);
+  lowering.result(node, isFlat ? joinHeads(lowering, turned) : turned);
 }
-
-/**
- * Source: onnxruntime, ContribOperators.md, com.microsoft.GroupQueryAttention. Only whole prompts: how long the past is stands
- * in a tensor, and the place of the new keys in the cache with it.
- */
-function groupQueryAttention(node: Node, lowering: Lowering): void {
-  if (!node.inputs[1] || !node.inputs[2]) throw new Refusal('queries, keys and values packed in one tensor');
-  const past = node.inputs[3];
-  if (past && !lowering.isEmpty(past)) throw new Refusal('a cache inside the operator; export the model without one');
-  if (node.int('local_window_size', -1) > 0 || node.int('smooth_softmax', 0) !== 0)
-    throw new Refusal('a sliding window or a smooth softmax');
-  const [heads, shared] = [node.int('num_heads', 1), node.int('kv_num_heads', 1)];
-  let query = splitHeads(lowering, lowering.get(node, 0), heads);
-  let key = splitHeads(lowering, lowering.get(node, 1), shared);
-  const value = splitHeads(lowering, lowering.get(node, 2), shared);
-  const [length = 1] = staticDims(query.type.shape.slice(2, 3), 'attention');
-  const [size = 1] = staticDims(query.type.shape.slice(-1), 'a head');
-  if (node.int('do_rotary', 0) !== 0) {
-    const [cos, sin] = [7, 8].map((index) => sliceAxis(lowering, lowering.get(node, index), 0, 0, length)) as [
-      MilValue,
-      MilValue,
-    ];
-    const width = 2 * (cos.type.shape[1] ?? 0);
-    const turn = (x: MilValue): MilValue =>
-      rotated(lowering, x, cos, sin, node.int('rotary_interleaved', 0) !== 0, width);
-    query = turn(query);
-    key = turn(key);
-  }
-  // The lengths are given as the place of the last key.
-  const lengths = lowering.binary('add', lowering.reshape(lowering.get(node, 5), [-1]), lowering.int(1));
-  const bias = addBias(lowering, causalBias(lowering, length, length, 0), lengthBias(lowering, lengths, length));
-  const scale = node.float('scale', 0);
-  const parts = { query, key, value, bias, scale: scale === 0 ? 1 / Math.sqrt(size) : scale };
-  const result = attend(lowering, { ...parts, softcap: node.float('softcap', 0) });
-  lowering.result(node, joinHeads(lowering, result));
-  if (node.outputs[1]) lowering.set(node.outputs[1], key);
-  if (node.outputs[2]) lowering.set(node.outputs[2], value);
-}
-
-/** ONNX's has the caches before the places, ONNX Runtime's after them. */
-const rotaryEmbedding =
-  (caches: number, places: number): Lower =>
-  (node, lowering) => {
-    const x = lowering.get(node, 0);
-    const isFlat = x.type.shape.length === 3;
-    const heads = node.int('num_heads', 0);
-    const [hidden = 1] = staticDims(x.type.shape.slice(-1), 'the heads');
-    const width = node.int('rotary_embedding_dim', 0);
-    const cache = lowering.get(node, caches);
-    const [half = 1] = staticDims(cache.type.shape.slice(-1), 'the cosines');
-    const count = heads > 0 ? heads : isFlat ? hidden / (2 * half) : 1;
-    const split = isFlat ? splitHeads(lowering, x, count) : x;
-    const length = split.type.shape[2] ?? null;
-    const [cos, sin] = [caches, caches + 1].map((index) => {
-      const table = lowering.get(node, index);
-      const at = node.inputs[places] ? lowering.get(node, places) : null;
-      if (at === null) return expandDims(lowering, table, [1]);
-      // One number is where all sequences start; otherwise every element has its place.
-      const isStart = at.type.shape.length === 1;
-      if (isStart && lowering.numbers(node, places)?.[0] !== 0)
-        throw new Refusal('places that start at a number that is computed');
-      if (isStart) return sliceAxis(lowering, table, 0, 0, staticDims([length], 'the places')[0] ?? 1);
-      return expandDims(lowering, gather(lowering, table, at, 0), [1]);
-    }) as [MilValue, MilValue];
-    const turned = rotated(lowering, split, cos, sin, node.int('interleaved', 0) !== 0, width > 0 ? width : 2 * half);
-    lowering.result(node, isFlat ? joinHeads(lowering, turned) : turned);
-  };
 
 /** What is known of a product of matrices that is the end of the attention that exporters write. */
 interface Pattern {
@@ -274,10 +187,4 @@ function untransposed(value: Value, lowering: Lowering, made: MilValue): MilValu
   return composed.every((axis, index) => axis === index) ? x : lowering.transpose(x, composed);
 }
 
-export const ATTENTION: Readonly<Record<string, Lower>> = {
-  Attention: attention,
-  RotaryEmbedding: rotaryEmbedding(1, 3),
-  'com.microsoft:RotaryEmbedding': rotaryEmbedding(2, 1),
-  'com.microsoft:MultiHeadAttention': multiHeadAttention,
-  'com.microsoft:GroupQueryAttention': groupQueryAttention,
-};
+export const ATTENTION: Readonly<Record<string, Lower>> = { Attention: attention, RotaryEmbedding: rotaryEmbedding };

@@ -148,24 +148,6 @@ function rmsNormalization(node: Node, lowering: Lowering): void {
   lowering.result(node, rmsNorm(lowering, x, axes, lowering.get(node, 1), node.float('epsilon', 1e-5)));
 }
 
-/** ONNX Runtime's: the sum of input, skip and bias is normalised, and may be an output too. */
-function skipNormalization(node: Node, lowering: Lowering): void {
-  const simplified = node.opType === 'SkipSimplifiedLayerNormalization';
-  if (node.outputs[1] || node.outputs[2]) throw new Refusal('it gives mean and deviation, which is for training');
-  let sum = lowering.binary('add', lowering.get(node, 0), lowering.get(node, 1));
-  const bias = simplified ? 3 : 4;
-  if (node.inputs[bias]) sum = lowering.binary('add', sum, lowering.get(node, bias));
-  const axes = [sum.type.shape.length - 1];
-  const epsilon = node.float('epsilon', simplified ? 1e-6 : 1e-12);
-  const gamma = lowering.get(node, 2);
-  const beta = !simplified && node.inputs[3] ? lowering.get(node, 3) : null;
-  const made = simplified
-    ? rmsNorm(lowering, sum, axes, gamma, epsilon)
-    : layerNorm(lowering, sum, axes, gamma, beta, epsilon);
-  lowering.result(node, made);
-  if (node.outputs[3]) lowering.set(node.outputs[3], sum);
-}
-
 /** Each group is normalised as a row. Scale and bias are per channel since operator set 21, per group before. */
 function groupNormalization(node: Node, lowering: Lowering): void {
   const x = lowering.get(node, 0);
@@ -226,6 +208,4 @@ export const NORMALIZATION: Readonly<Record<string, Lower>> = {
   MeanVarianceNormalization: meanVariance,
   LpNormalization: lpNormalization,
   SimplifiedLayerNormalization: rmsNormalization,
-  'com.microsoft:SkipLayerNormalization': skipNormalization,
-  'com.microsoft:SkipSimplifiedLayerNormalization': skipNormalization,
 };

@@ -1,4 +1,5 @@
 /** Why operators have no lowering, and what to do instead. One that is not named here is new or of another party. */
+import { isFused } from '../../../graph/expand-fused.ts';
 import type { Node } from '../../../graph/node.ts';
 
 const STRINGS = 'Core ML computes with numbers only: process texts in the app, before the model';
@@ -8,6 +9,8 @@ const TREES = 'trees and tables of classic models are no ML Program: convert the
 const LOOPS =
   'Hone writes out control flow, and this depends on data, on open sizes or is too long: unroll or choose when exporting';
 const FOURIER = 'its length, axis or step is computed, or it is an inverse of one side: export it with constants';
+const FUSED =
+  'Hone writes out fused operators, and this form of it (packed operands, a cache whose length is computed, open sizes, outputs for training) it does not: save the model without fusions, or with fixed sizes';
 const RANDOM = 'results that are drawn at random cannot be checked: draw them in the app and give them as an input';
 
 const BY_TYPE: Readonly<Record<string, string>> = {
@@ -47,6 +50,7 @@ export function reasonWithoutLowering(node: Node): string {
   if (known !== undefined) return known;
   if (/^(Sequence|Optional|SplitToSequence|ConcatFromSequence)/.test(node.opType)) return SEQUENCES;
   if (node.domain.startsWith('ai.onnx.ml')) return TREES;
+  if (isFused(node)) return FUSED;
   return node.domain === ''
     ? 'Hone has no way to say this operator in MIL: cut the model before it, or replace it when exporting'
     : 'Hone does not know this operator of another party: export the model with plain ONNX operators';

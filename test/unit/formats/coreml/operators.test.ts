@@ -1,36 +1,17 @@
 /** Operators that ONNX's own tests do not have, and forms of others, against ONNX Runtime on the source. */
 import { describe, expect, it } from 'vitest';
-import type { CoremlOptions } from '../../../../native-workers/artifacts/coreml-options.ts';
-import { stringAttribute, stringsAttribute } from '../../../../native-workers/graph/attribute.ts';
 import { Graph } from '../../../../native-workers/graph/graph.ts';
-import { Model } from '../../../../native-workers/graph/model.ts';
+import type { Model } from '../../../../native-workers/graph/model.ts';
 import { tensorFromBytes, tensorFromNumbers } from '../../../../native-workers/graph/tensor-values.ts';
 import { tensorType } from '../../../../native-workers/graph/types.ts';
 import type { Value } from '../../../../native-workers/graph/value.ts';
-import type { Feeds, HostTensor } from '../../../../native-workers/lib/engine.ts';
 import { openEngine } from '../../../../native-workers/runtimes/onnxruntime.ts';
-import { coverageOf, differenceOf, writeCoreml } from '../../../helpers/coreml.ts';
+import { coverageOf, differenceOf, finish, waves, writeCoreml } from '../../../helpers/coreml.ts';
 import { ModelBuilder } from '../../../helpers/models.ts';
 
 const engine = await openEngine();
 const CONTRIB = 'com.microsoft';
 const FLOAT32 = { precision: 'float32' } as const;
-
-function waves(shape: readonly number[], frequency = 1): HostTensor {
-  const size = shape.reduce((product, dim) => product * dim, 1);
-  return {
-    dtype: 'float32',
-    shape,
-    data: Float32Array.from({ length: size }, (_, at) => Math.sin(frequency * (at + 1))),
-  };
-}
-
-function finish(build: ModelBuilder, ...outputs: readonly Value[]): Model {
-  build.graph.outputs.push(...outputs);
-  const model = new Model(build.graph, 21, 10);
-  model.opsets.set(CONTRIB, 1);
-  return model;
-}
 
 const bytes = (build: ModelBuilder, name: string, shape: readonly number[], step: number): Value => {
   const size = shape.reduce((product, dim) => product * dim, 1);
@@ -177,170 +158,6 @@ describe('what MIL has no operators for', () => {
     const model = finish(build, build.op('DFT', [build.input('x', [2, 6, 1]), length, axis], 'y'));
     const { unsupported } = await coverageOf(engine, model);
     expect(unsupported).toMatchObject([{ type: 'DFT', reason: expect.stringContaining('length') }]);
-  });
-});
-
-describe('attention', () => {
-  /** softmax(q k^T / 2 + mask) v, as exporters write it. */
-  function exported(masked: boolean): Model {
-    const build = new ModelBuilder();
-    const [q, k, v] = ['q', 'k', 'v'].map((name) => build.input(name, [2, 5, 3, 4])) as [Value, Value, Value];
-    const heads = (x: Value, name: string, perm: readonly number[]): Value =>
-      build.op('Transpose', [x], name, { perm });
-    const product = build.op('MatMul', [heads(q, 'qh', [0, 2, 1, 3]), heads(k, 'kh', [0, 2, 3, 1])], 'scores');
-    const factor = build.graph.addInitializer('factor', tensorFromNumbers('float32', [3], []));
-    const scaled = build.op('Div', [product, factor], 'scaled');
-    const added = masked ? build.op('Add', [scaled, build.input('mask', [2, 1, 5, 5])], 'added') : scaled;
-    const weights = build.op('Softmax', [added], 'weights', { axis: -1 });
-    return finish(build, build.op('MatMul', [weights, heads(v, 'vh', [0, 2, 1, 3])], 'y'));
-  }
-  const inputs: Feeds = { q: waves([2, 5, 3, 4]), k: waves([2, 5, 3, 4], 2), v: waves([2, 5, 3, 4], 3) };
-
-  it.each([
-    [true, 'iOS18', 1],
-    [false, 'iOS18', 1],
-    [true, 'iOS17', 0],
-  ] as const)(
-    'as exporters write it, masked %s, is one operator from iOS 18 on (%s)',
-    async (masked, target, count) => {
-      const feeds = masked ? { ...inputs, mask: waves([2, 1, 5, 5], 5) } : inputs;
-      const { largest, package: made } = await differenceOf(engine, exported(masked), feeds, { ...FLOAT32, target });
-      expect(largest).toBeLessThan(1e-5);
-      const types = made.main.operations.map(({ type }) => type);
-      expect(types.filter((type) => type === 'scaled_dot_product_attention')).toHaveLength(count);
-      expect(types.includes('softmax')).toBe(count === 0);
-    },
-  );
-
-  it('is not fused when something else reads the weights', async () => {
-    const model = exported(false);
-    const weights = [...model.graph.values()].find(({ name }) => name === 'weights') as Value;
-    model.graph.outputs.push(weights);
-    const { largest, package: made } = await differenceOf(engine, model, inputs, { ...FLOAT32, target: 'iOS18' });
-    expect(largest).toBeLessThan(1e-5);
-    expect(made.main.operations.some(({ type }) => type === 'softmax')).toBe(true);
-  });
-
-  it.each(['iOS17', 'iOS18'] as const)('of ONNX Runtime with several heads, biases and masks (%s)', async (target) => {
-    const build = new ModelBuilder();
-    const [q, k, v] = ['q', 'k', 'v'].map((name) => build.input(name, [2, 4, 8])) as [Value, Value, Value];
-    const bias = build.weight('bias', [24], 0.5);
-    const padding = build.graph.addInitializer('lengths', tensorFromNumbers('int32', [4, 2], [2]));
-    const relative = build.weight('relative', [1, 2, 4, 4], 0.3);
-    const y = build.op('MultiHeadAttention', [q, k, v, bias, padding, relative], 'y', { num_heads: 2 }, CONTRIB);
-    const feeds = { q: waves([2, 4, 8]), k: waves([2, 4, 8], 2), v: waves([2, 4, 8], 3) };
-    const { largest } = await differenceOf(engine, finish(build, y), feeds, { ...FLOAT32, target });
-    expect(largest).toBeLessThan(1e-5);
-  });
-
-  it.each(['iOS17', 'iOS18'] as const)('of ONNX Runtime with shared keys and turned places (%s)', async (target) => {
-    const build = new ModelBuilder();
-    const q = build.input('q', [1, 6, 64]);
-    const [k, v] = ['k', 'v'].map((name) => build.input(name, [1, 6, 32])) as [Value, Value];
-    const last = build.graph.addInitializer('last', tensorFromNumbers('int32', [5], [1, 1]));
-    const total = build.graph.addInitializer('total', tensorFromNumbers('int32', [6], []));
-    const table = (name: string, turn: (x: number) => number): Value =>
-      build.graph.addInitializer(
-        name,
-        tensorFromNumbers(
-          'float32',
-          Array.from({ length: 16 * 8 }, (_, at) => turn(Math.floor(at / 8) / 2 ** (at % 8))),
-          [16, 8],
-        ),
-      );
-    const inputs = [q, k, v, null, null, last, total, table('cos', Math.cos), table('sin', Math.sin)];
-    const y = build.op('GroupQueryAttention', inputs, 'y', { num_heads: 4, kv_num_heads: 2, do_rotary: 1 }, CONTRIB);
-    const feeds = { q: waves([1, 6, 64]), k: waves([1, 6, 32], 2), v: waves([1, 6, 32], 3) };
-    const { largest } = await differenceOf(engine, finish(build, y), feeds, { ...FLOAT32, target });
-    expect(largest).toBeLessThan(1e-5);
-  });
-});
-
-describe('recurrent layers', () => {
-  interface Layer {
-    readonly type: 'LSTM' | 'GRU' | 'RNN';
-    readonly gates: number;
-    readonly direction: 'forward' | 'reverse' | 'bidirectional';
-    readonly attributes?: Readonly<Record<string, number>>;
-    readonly states?: boolean;
-    readonly peephole?: boolean;
-    readonly plainBias?: boolean;
-  }
-
-  function recurrent({
-    type,
-    gates,
-    direction,
-    attributes = {},
-    states = true,
-    peephole = false,
-    plainBias,
-  }: Layer): Model {
-    const build = new ModelBuilder();
-    const [hidden, count] = [4, direction === 'bidirectional' ? 2 : 1];
-    const x = build.input('x', [5, 2, 3]);
-    const w = build.weight('w', [count, gates * hidden, 3], 0.5);
-    const r = build.weight('r', [count, gates * hidden, hidden], 0.5);
-    const b = build.weight('b', [count, 2 * gates * hidden], plainBias ? 0 : 0.5);
-    const inputs: (Value | null)[] = [x, w, r, b];
-    if (states) inputs.push(null, build.weight('h', [count, 2, hidden], 0.5));
-    if (type === 'LSTM' && states) inputs.push(build.weight('c', [count, 2, hidden], 0.5));
-    if (peephole) inputs.push(build.weight('p', [count, 3 * hidden], 0.5));
-    const { graph } = build;
-    const y = build.op(type, inputs, 'y', {
-      hidden_size: hidden,
-      direction: stringAttribute(direction),
-      ...attributes,
-    });
-    const node = y.producer;
-    for (const [index, name] of ['y_h', ...(type === 'LSTM' ? ['y_c'] : [])].entries())
-      node?.setOutput(index + 1, graph.createValue(name));
-    return finish(build, ...((node?.outputs ?? []) as Value[]));
-  }
-
-  const LAYERS: readonly (readonly [string, Layer])[] = [
-    ['an LSTM', { type: 'LSTM', gates: 4, direction: 'forward' }],
-    ['an LSTM without states', { type: 'LSTM', gates: 4, direction: 'forward', states: false }],
-    ['an LSTM with peepholes in reverse', { type: 'LSTM', gates: 4, direction: 'reverse', peephole: true }],
-    ['an LSTM of both directions', { type: 'LSTM', gates: 4, direction: 'bidirectional', peephole: true }],
-    ['an RNN of both directions', { type: 'RNN', gates: 1, direction: 'bidirectional' }],
-    [
-      'a GRU that resets after',
-      { type: 'GRU', gates: 3, direction: 'bidirectional', attributes: { linear_before_reset: 1 } },
-    ],
-    ['a GRU that resets before, in reverse', { type: 'GRU', gates: 3, direction: 'reverse' }],
-    [
-      "a GRU of Core ML's own kind",
-      { type: 'GRU', gates: 3, direction: 'forward', attributes: { linear_before_reset: 1 }, plainBias: true },
-    ],
-  ];
-  const OPTIONS: readonly (readonly [CoremlOptions['target'], CoremlOptions['precision'], number])[] = [
-    ['iOS15', 'float32', 1e-5],
-    ['iOS16', 'float16', 5e-3],
-    ['iOS17', 'float16', 5e-3],
-  ];
-  const CASES = LAYERS.flatMap(([name, layer]) => OPTIONS.map((option) => [name, layer, ...option] as const));
-
-  it.each(CASES)('%s gives sequences and states (%#)', async (_name, layer, target, precision, tolerance) => {
-    const { largest, package: made } = await differenceOf(
-      engine,
-      recurrent(layer),
-      { x: waves([5, 2, 3]) },
-      { target, precision },
-    );
-    expect(largest).toBeLessThan(tolerance);
-    const isOwn = layer.type !== 'GRU' || layer.plainBias === true;
-    expect(made.main.operations.some(({ type }) => type === layer.type.toLowerCase())).toBe(isOwn);
-  });
-
-  it('with an activation that Core ML lacks is refused by name', async () => {
-    const model = recurrent({ type: 'RNN', gates: 1, direction: 'forward' });
-    const node = model.graph.outputs[0]?.producer;
-    node?.attributes.set('activations', stringsAttribute(['Softplus']));
-    await expect(differenceOf(engine, model, { x: waves([5, 2, 3]) })).rejects.toMatchObject({
-      code: 'operator-unsupported',
-      message: expect.stringContaining('has no activation Softplus'),
-    });
   });
 });
 
