@@ -75,7 +75,7 @@ describe.skipIf(!hasShared)('INT8 by Hone, with ranges from real pictures', () =
       const source = join(SHARED, 'models', name, 'model.onnx');
       const data = join(SHARED, 'models', 'data', 'glyphs');
       const path = join(folder, 'int8.onnx');
-      const model = await int8Model(source, join(data, 'calib.npz'), folder);
+      const model = await int8Model(source, join(data, 'calib.npz'), 'tflite', folder);
       await writeOnnx(model, path);
       const signature = signatureOf(model);
       const pictures = await openDataset(join(data, 'test_first256.npz'), signature, { model: source });
@@ -94,17 +94,31 @@ describe.skipIf(!hasShared)('INT8 by Hone, with ranges from real pictures', () =
     },
     MINUTES,
   );
+
+  /** The last pool of this one has another scale than its input, which the kernels of ONNX Runtime take and AVERAGE_POOL_2D does not. */
+  it.each(['pretrainedResnet.h5', 'pretrainedResnet.tflite'])(
+    '%s, quantized for ONNX Runtime, gives the same answers on LiteRT',
+    async (name) => {
+      const folder = temporaryFolder();
+      const source = join(SHARED, 'real', name);
+      const path = join(folder, 'int8.onnx');
+      await writeOnnx(await int8Model(source, join(SHARED, 'real', 'images'), 'cpu', folder), path);
+      const model = await openModel(path);
+      const pictures = await openDataset(join(SHARED, 'real', 'images'), signatureOf(model), { model: source });
+      const feeds: Feeds[] = [];
+      for await (const batch of pictures.batches(1)) feeds.push(batch.feeds);
+      const { verified } = await runTflite(model, folder, {}, 1, feeds);
+      expect(verified).toMatchObject({ status: 'passed', steps: { max: 0, withinOne: 1 }, errors: [] });
+    },
+    MINUTES,
+  );
 });
 
-async function int8Model(source: string, calibration: string, scratch: string): Promise<Model> {
+async function int8Model(source: string, calibration: string, target: string, scratch: string): Promise<Model> {
   const engine = await openEngine();
   const model = await openModel(source);
   const data = await openDataset(calibration, signatureOf(model), { model: source });
-  const steps = [
-    { pass: 'clean' },
-    { pass: 'equalize-channels' },
-    { pass: 'quantize-static', options: { target: 'tflite' } },
-  ];
+  const steps = [{ pass: 'clean' }, { pass: 'equalize-channels' }, { pass: 'quantize-static', options: { target } }];
   const applied = await applyRecipe(
     model,
     { schema: 1, name: 'int8', steps },
@@ -126,7 +140,8 @@ async function int8Model(source: string, calibration: string, scratch: string): 
       log: () => undefined,
     },
   );
-  expect(applied.rows.map(({ status }) => status)).toEqual(['changed', 'changed', 'changed']);
+  // A file that was folded already leaves nothing to clean up.
+  expect(applied.rows.slice(1).map(({ status }) => status)).toEqual(['changed', 'changed']);
   return applied.model;
 }
 

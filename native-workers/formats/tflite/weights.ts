@@ -6,6 +6,7 @@ import { elementCount } from '../../graph/dtype.ts';
 import { permutedTensor } from '../../graph/late-tensor.ts';
 import type { Node } from '../../graph/node.ts';
 import { tensorFromNumbers, toNumbers } from '../../graph/tensor-values.ts';
+import type { Value } from '../../graph/value.ts';
 import type { TflTensor } from './ir.ts';
 import type { Lowering } from './lower/lowering.ts';
 import { Refusal } from './lower/terms.ts';
@@ -52,16 +53,14 @@ export function weightsOf(node: Node, index: number, lowering: Lowering): Weight
   return new Weights(lowering.read(node, index), lowering);
 }
 
-/** The bias of `count` channels, zero where the node has none: float, or int32 with the scale of input times weight. */
+/** The bias of `count` channels, zero for null: float, or int32 with the scale of input times weight. */
 export function biasTensor(
-  node: Node,
-  index: number,
+  value: Value | null,
   count: number,
   x: TflTensor,
   weights: Weights,
   lowering: Lowering,
 ): TflTensor {
-  const value = lowering.optional(node, index);
   if (x.quantization === null) {
     if (value === null) return lowering.constant('float32', new Float32Array(count), [count]);
     const bias = lowering.tensor(value);

@@ -5,7 +5,7 @@ import type { Options, TflTensor } from '../ir.ts';
 import type { BuiltinOperator } from '../schema.ts';
 import { erf } from './elementwise.ts';
 import type { Lowering } from './lowering.ts';
-import { requantized } from './pooling.ts';
+import { requantized } from './quantize.ts';
 import type { Lower } from './registry.ts';
 import { positive, Refusal } from './terms.ts';
 

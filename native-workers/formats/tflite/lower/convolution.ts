@@ -32,28 +32,55 @@ function conv(node: Node, lowering: Lowering): void {
   const channels = x.shape[1] ?? 1;
   const groups = node.int('group', 1);
   const outputs = weights.shape[0] ?? 1;
-  const bias = biasTensor(node, 2, outputs, x, weights, lowering);
+  const bias = biasTensor(lowering.optional(node, 2), outputs, x, weights, lowering);
   if (rank === 5) {
     conv3d(node, lowering, x, weights, bias, window, groups);
     return;
   }
   const flat = asTwoDimensional(window);
   const isDepthwise = groups === channels && groups > 1 && (weights.shape[1] ?? 1) === 1;
-  const filter = isDepthwise ? depthwiseFilter(weights, rank) : denseFilter(weights, rank);
-  const { input, padding } = padded(lowering, toImage(lowering, x), flat);
-  const result = lowering.resultType(node);
-  const output = {
-    ...result,
-    shape: [x.shape[0] ?? 1, ...flat.output, outputs],
-  };
-  const options = { ...strideOptions(flat), padding };
-  const image = isDepthwise
-    ? lowering.emit('DEPTHWISE_CONV_2D', [input, filter, bias], output, {
-        ...options,
-        depth_multiplier: outputs / channels,
-      })
-    : lowering.emit('CONV_2D', [input, filter, bias], output, options);
+  const convolve = isDepthwise ? depthwise : dense;
+  const four = rank === 3 ? weights.reshaped(insertHeight(weights.shape)) : weights;
+  const image = convolve(lowering, toImage(lowering, x), four, bias, flat, lowering.resultType(node));
   lowering.result(node, fromImage(lowering, image, rank));
+}
+
+type Output = Omit<ReturnType<Lowering['resultType']>, 'shape'>;
+
+/** `weights`: [O, I/groups, h, w] of ONNX, stored as [O, h, w, I/groups]. */
+function dense(
+  lowering: Lowering,
+  image: TflTensor,
+  weights: Weights,
+  bias: TflTensor,
+  window: Window,
+  output: Output,
+): TflTensor {
+  const { input, padding } = padded(lowering, image, window);
+  const shape = [image.shape[0] ?? 1, ...window.output, weights.shape[0] ?? 1];
+  const inputs = [input, weights.permuted([0, 2, 3, 1]), bias];
+  return lowering.emit('CONV_2D', inputs, { ...output, shape }, { ...strideOptions(window), padding });
+}
+
+/** `weights`: [C * multiplier, 1, h, w] of ONNX, stored as [1, h, w, C * multiplier]. */
+export function depthwise(
+  lowering: Lowering,
+  image: TflTensor,
+  weights: Weights,
+  bias: TflTensor,
+  window: Window,
+  output: Output,
+): TflTensor {
+  const { input, padding } = padded(lowering, image, window);
+  const outputs = weights.shape[0] ?? 1;
+  const shape = [image.shape[0] ?? 1, ...window.output, outputs];
+  const options = { ...strideOptions(window), padding, depth_multiplier: outputs / (image.shape[3] ?? 1) };
+  return lowering.emit(
+    'DEPTHWISE_CONV_2D',
+    [input, weights.permuted([1, 2, 3, 0]), bias],
+    { ...output, shape },
+    options,
+  );
 }
 
 /** Adds a PAD unless TensorFlow's own padding does the same. */
@@ -71,18 +98,6 @@ function strideOptions({ strides, dilations }: Window): Options {
     dilation_w_factor: dilations[1] ?? 1,
     fused_activation_function: 0,
   };
-}
-
-/** ONNX [O, I/g, h, w] as [O, h, w, I/g]. */
-function denseFilter(weights: Weights, rank: number): TflTensor {
-  const four = rank === 3 ? weights.reshaped(insertHeight(weights.shape)) : weights;
-  return four.permuted([0, 2, 3, 1]);
-}
-
-/** ONNX [C*m, 1, h, w] as [1, h, w, C*m]. */
-function depthwiseFilter(weights: Weights, rank: number): TflTensor {
-  const four = rank === 3 ? weights.reshaped(insertHeight(weights.shape)) : weights;
-  return four.permuted([1, 2, 3, 0]);
 }
 
 export function insertHeight([outputs = 1, inputs = 1, width = 1]: readonly number[]): number[] {

@@ -4,7 +4,7 @@ import type { Node } from '../../../graph/node.ts';
 import type { TflTensor } from '../ir.ts';
 import type { BuiltinOperator } from '../schema.ts';
 import type { Lowering } from './lowering.ts';
-import { requantized } from './pooling.ts';
+import { requantized } from './quantize.ts';
 import type { Lower } from './registry.ts';
 import { broadcast, internalType, Refusal } from './terms.ts';
 

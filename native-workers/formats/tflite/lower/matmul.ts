@@ -39,7 +39,10 @@ function gemm(node: Node, lowering: Lowering): void {
   const b = isTransposed ? weights.tensor : weights.permuted([1, 0]);
   if (a.quantization !== null) {
     if (alpha !== 1 || beta !== 1) throw new Refusal('a quantized product with a factor');
-    lowering.result(node, fullyConnected(lowering, a, b, biasTensor(node, 2, columns, a, weights, lowering), output));
+    lowering.result(
+      node,
+      fullyConnected(lowering, a, b, biasTensor(lowering.optional(node, 2), columns, a, weights, lowering), output),
+    );
     return;
   }
   const scaled = scaledConstant(b, alpha);
@@ -74,7 +77,7 @@ function matmul(node: Node, lowering: Lowering): void {
   }
   if (b.constant !== null && b.shape.length === 2 && a.shape.length >= 2) {
     const columns = b.shape[1] ?? 1;
-    const bias = biasTensor(node, 2, columns, a, weights, lowering);
+    const bias = biasTensor(lowering.optional(node, 2), columns, a, weights, lowering);
     lowering.result(node, fullyConnected(lowering, a, weights.permuted([1, 0]), bias, output));
     return;
   }

@@ -9,7 +9,6 @@ import type { Value } from '../../../graph/value.ts';
 import type { TflTensor } from '../ir.ts';
 import type { StoredType } from '../stored-type.ts';
 import type { Lowering } from './lowering.ts';
-import { requantized } from './pooling.ts';
 import type { Lower } from './registry.ts';
 import { positive, Refusal } from './terms.ts';
 
@@ -121,4 +120,20 @@ function constantCodes(value: Value, { dtype, quantization }: StoredType, loweri
   if (!scalesFit) throw new Refusal('scales that are not one for each channel');
   lowering.setCodes(value, made);
   return made;
+}
+
+/** A tensor whose quantization is what the source says, through a QUANTIZE where the operator keeps its input's. */
+export function requantized(lowering: Lowering, y: TflTensor, stored: ReturnType<Lowering['resultType']>): TflTensor {
+  const { quantization } = stored;
+  if (quantization === undefined || y.quantization === null || hasCodesOf(y, stored)) return y;
+  return lowering.emit('QUANTIZE', [y], { shape: y.shape, dtype: stored.dtype, quantization });
+}
+
+/** Whether codes of one scale and zero point mean the same in both. */
+export function hasCodesOf(y: TflTensor, { dtype, quantization }: ReturnType<Lowering['resultType']>): boolean {
+  return (
+    y.dtype === dtype &&
+    y.quantization?.scales[0] === quantization?.scales[0] &&
+    y.quantization?.zeroPoints[0] === quantization?.zeroPoints[0]
+  );
 }

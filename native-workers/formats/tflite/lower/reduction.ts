@@ -1,9 +1,9 @@
 /** Reductions over axes, positions of extremes, sorting, running sums. */
 import type { Node } from '../../../graph/node.ts';
-import type { TflTensor } from '../ir.ts';
+import type { Quantization, TflTensor } from '../ir.ts';
 import type { BuiltinOperator } from '../schema.ts';
 import type { Lowering } from './lowering.ts';
-import { requantized } from './pooling.ts';
+import { requantized } from './quantize.ts';
 import type { Lower } from './registry.ts';
 import { positive } from './terms.ts';
 
@@ -21,12 +21,7 @@ const plain =
 
 export const REDUCTION_LOWERINGS: Readonly<Record<string, Lower>> = {
   ReduceMean: reduction((lowering, x, axes, { quantization }) => {
-    if (x.dtype === 'float32' || x.quantization !== null) {
-      const mean = lowering.reduce('MEAN', x, axes);
-      // MEAN requantizes by itself, from the whole sum; a QUANTIZE after it would round twice.
-      if (mean !== x && quantization !== undefined) mean.quantization = quantization;
-      return mean;
-    }
+    if (x.dtype === 'float32' || x.quantization !== null) return meanOver(lowering, x, axes, quantization);
     const count = axes.reduce((all, axis) => all * (x.shape[axis] ?? 1), 1);
     const sum = lowering.cast(lowering.reduce('SUM', x, axes), 'float32');
     return lowering.cast(lowering.div(sum, count), x.dtype);
@@ -53,6 +48,18 @@ export const REDUCTION_LOWERINGS: Readonly<Record<string, Lower>> = {
   TopK: topK,
   CumSum: cumulativeSum,
 };
+
+/** MEAN requantizes by itself, from the whole sum; a QUANTIZE after it would round twice. */
+export function meanOver(
+  lowering: Lowering,
+  x: TflTensor,
+  axes: readonly number[],
+  quantization: Quantization | undefined,
+): TflTensor {
+  const mean = lowering.reduce('MEAN', x, axes);
+  if (mean !== x && quantization !== undefined) mean.quantization = quantization;
+  return mean;
+}
 
 function reduction(reduce: Reduce): Lower {
   return (node, lowering) => {

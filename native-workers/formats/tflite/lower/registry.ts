@@ -3,6 +3,7 @@ import type { Node } from '../../../graph/node.ts';
 import { ACTIVATION_LOWERINGS } from './activation.ts';
 import { ALGEBRA_LOWERINGS } from './algebra.ts';
 import { ATTENTION_LOWERINGS } from './attention.ts';
+import { AVERAGE_POOLING_LOWERINGS } from './average-pooling.ts';
 import { BITWISE_LOWERINGS } from './bitwise.ts';
 import { CONTROL_FLOW_LOWERINGS } from './control-flow.ts';
 import { CONVOLUTION_LOWERINGS } from './convolution.ts';
@@ -14,9 +15,9 @@ import { INDEXING_LOWERINGS } from './indexing.ts';
 import { LOSS_LOWERINGS } from './losses.ts';
 import type { Lowering } from './lowering.ts';
 import { MATMUL_LOWERINGS } from './matmul.ts';
+import { MAX_POOLING_LOWERINGS } from './max-pooling.ts';
 import { NORMALIZATION_LOWERINGS } from './normalization.ts';
 import { PATCH_LOWERINGS } from './patches.ts';
-import { POOLING_LOWERINGS } from './pooling.ts';
 import { QUANTIZE_LOWERINGS } from './quantize.ts';
 import { RECURRENT_LOWERINGS } from './recurrent.ts';
 import { REDUCTION_LOWERINGS } from './reduction.ts';
@@ -36,6 +37,7 @@ const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
     ...DETECTION_LOWERINGS,
     ...ALGEBRA_LOWERINGS,
     ...ATTENTION_LOWERINGS,
+    ...AVERAGE_POOLING_LOWERINGS,
     ...BITWISE_LOWERINGS,
     ...CONTROL_FLOW_LOWERINGS,
     ...CONVOLUTION_LOWERINGS,
@@ -45,8 +47,8 @@ const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
     ...INDEXING_LOWERINGS,
     ...LOSS_LOWERINGS,
     ...MATMUL_LOWERINGS,
+    ...MAX_POOLING_LOWERINGS,
     ...NORMALIZATION_LOWERINGS,
-    ...POOLING_LOWERINGS,
     ...QUANTIZE_LOWERINGS,
     ...RECURRENT_LOWERINGS,
     ...REDUCTION_LOWERINGS,

@@ -6,7 +6,7 @@
 import type { Node } from '../../../graph/node.ts';
 import type { TflTensor } from '../ir.ts';
 import type { Lowering } from './lowering.ts';
-import { requantized } from './pooling.ts';
+import { hasCodesOf, requantized } from './quantize.ts';
 import type { Lower } from './registry.ts';
 import { positive, Refusal } from './terms.ts';
 import { channelsFirst, channelsLast } from './window.ts';
@@ -33,6 +33,8 @@ function resize(node: Node, lowering: Lowering): void {
       : node.string('coordinate_transformation_mode', 'half_pixel');
   const nearest =
     node.opType === 'Upsample' || lowering.opset < 11 ? 'floor' : node.string('nearest_mode', 'round_prefer_floor');
+  if (mode !== 'nearest' && x.quantization !== null && !hasCodesOf(x, stored))
+    throw new Refusal('RESIZE_BILINEAR keeps the scale of its input, and a QUANTIZE after it would round twice');
   const builtin = builtinResize(lowering, x, axes, mode, coordinates, nearest, node);
   if (builtin !== null) {
     lowering.result(node, requantized(lowering, builtin, stored));

@@ -5,7 +5,7 @@ import type { Node } from '../../../graph/node.ts';
 import { scalarTensor, tensorFromNumbers, toNumbers } from '../../../graph/tensor-values.ts';
 import type { TflTensor } from '../ir.ts';
 import type { Lowering } from './lowering.ts';
-import { requantized } from './pooling.ts';
+import { requantized } from './quantize.ts';
 import type { Lower } from './registry.ts';
 import { internalType, positive, Refusal } from './terms.ts';
 import { channelsFirst, channelsLast } from './window.ts';

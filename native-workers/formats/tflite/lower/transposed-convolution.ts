@@ -39,7 +39,7 @@ function convTranspose(node: Node, lowering: Lowering): void {
     spatial === 1 ? [height, ...values] : [...values];
   const image = toImage(lowering, x);
   const result = lowering.resultType(node);
-  const bias = biasTensor(node, 2, perGroup * groups, x, weights, lowering);
+  const bias = biasTensor(lowering.optional(node, 2), perGroup * groups, x, weights, lowering);
   const shape = [x.shape[0] ?? 1, ...wide(full, 1), perGroup];
   const each = inputs / groups;
   const parts = Array.from({ length: groups }, (_, group) => {
