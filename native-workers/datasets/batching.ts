@@ -20,6 +20,7 @@ export function makeDataset(source: SampleSource): Dataset {
     grouped: source.grouped,
     classes: source.classes,
     classesAssumed: source.classesAssumed ?? false,
+    objectClasses: source.objectClasses ?? null,
     preprocess: source.preprocess,
     notes: source.notes,
     batchless,

@@ -12,6 +12,7 @@ export function cachedDataset(dataset: Dataset, maxBytes: number): Dataset {
     labelled: dataset.labelled,
     classes: dataset.classes,
     classesAssumed: dataset.classesAssumed,
+    objectClasses: dataset.objectClasses,
     grouped: dataset.grouped,
     preprocess: dataset.preprocess,
     notes: dataset.notes,

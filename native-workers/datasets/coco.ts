@@ -4,6 +4,8 @@ import { z } from 'zod';
 import type { BoxesLabel } from '../lib/batch.ts';
 import { HoneError } from '../protocol/errors.ts';
 import { schemaText } from '../protocol/schema-text.ts';
+import type { ClassList } from './classes.ts';
+import type { DatasetNote } from './dataset.ts';
 import type { FileTree, TreeFile } from './file-tree.ts';
 import { type ImageLabels, MOST_LABEL_BYTES } from './image-labels.ts';
 import type { Placement } from './image-pixels.ts';
@@ -24,13 +26,15 @@ const cocoSchema = z.object({
 });
 
 /**
- * null for JSON that is something else. Classes are numbered by ascending category id, as detectors are trained; crowds are
- * left out. Throws `data-unreadable` for annotations that contradict themselves.
+ * null for JSON that is something else. Classes are in the order of their category ids, as detectors are trained, or in that of
+ * `classList` where it names all of them; crowds are left out. Throws `data-unreadable` for annotations that contradict themselves,
+ * and `labels-invalid` for a list that names some of the categories.
  */
 export async function readCoco(
   tree: FileTree,
   file: TreeFile,
   images: readonly TreeFile[],
+  classList: ClassList | null,
 ): Promise<ImageLabels | null> {
   let json: unknown;
   try {
@@ -47,7 +51,8 @@ export async function readCoco(
   }
   const { annotations } = parsed.data;
   const categories = parsed.data.categories.toSorted((a, b) => a.id - b.id);
-  const classOf = new Map(categories.map(({ id }, index) => [id, index]));
+  const order = orderCategories(categories, classList);
+  const classOf = new Map(categories.map(({ id, name }, index) => [id, order?.indexOf(name) ?? index]));
   const listed = new Map(parsed.data.images.map((image) => [image.id, image]));
   const boxes = new Map<number, BoxesLabel['boxes'][number][]>();
   for (const {
@@ -79,14 +84,38 @@ export async function readCoco(
     images: samples,
     labelled: true,
     grouped: false,
-    classes: categories.map(({ name }) => name),
+    classes: order ?? categories.map(({ name }) => name),
     classesAssumed: false,
-    notes: [{ code: 'labels-from-file', message: `The boxes are those of ${file.path}.` }],
+    // A list of names numbers the classes itself.
+    classIds: order?.map((_, index) => index) ?? categories.map(({ id }) => id),
+    notes: [
+      { code: 'labels-from-file', message: `The boxes are those of ${file.path}.` },
+      ...(classList === null ? [] : [classListNote(classList, order !== null)]),
+    ],
     knownLabel: () => null,
     labelOf: async ({ path }, placement) =>
       placeBoxes(boxes.get(byName.get(basename(path))?.id ?? -1) ?? [], placement),
     groupOf: () => null,
   };
+}
+
+/** The names of the list where all categories are among them; null where none is. */
+function orderCategories(
+  categories: readonly { readonly name: string }[],
+  list: ClassList | null,
+): readonly string[] | null {
+  const unknown = categories.filter(({ name }) => list?.names.includes(name) !== true);
+  if (list === null || unknown.length === categories.length) return null;
+  if (unknown.length === 0) return list.names;
+  throw new HoneError('labels-invalid', `The category '${unknown[0]?.name}' of the boxes is not in ${list.path}.`, {
+    where: { file: list.path },
+  });
+}
+
+function classListNote({ path }: ClassList, isUsed: boolean): DatasetNote {
+  return isUsed
+    ? { code: 'classes-from-file', message: `The order of the classes is that of ${path}.` }
+    : { code: 'classes-file-unused', message: `${path} has none of the categories of the boxes and is not used.` };
 }
 
 /** Boxes given as shares of the stored picture, as shares of what the model sees; what is cropped away is cut off. */

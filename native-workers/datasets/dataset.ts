@@ -1,5 +1,5 @@
 /** What a data set is, whatever its files: samples with names, labels and the tensors that a model takes, batch by batch. */
-import type { Batch, Label } from '../lib/batch.ts';
+import type { Batch, Label, ObjectClasses } from '../lib/batch.ts';
 import type { Feeds } from '../lib/engine.ts';
 import type { Preprocess } from '../protocol/request.ts';
 
@@ -41,6 +41,8 @@ export interface Dataset {
   readonly classes: readonly string[] | null;
   /** True when nothing but the sorted names says which class has which index. */
   readonly classesAssumed: boolean;
+  /** Where labels are boxes; null for others. */
+  readonly objectClasses: ObjectClasses | null;
   /** True when samples have a subgroup. */
   readonly grouped: boolean;
   /** The preprocessing as it is done, defaults filled in; null where there is none. */
@@ -79,6 +81,7 @@ export interface SampleSource {
   readonly grouped: boolean;
   readonly classes: readonly string[] | null;
   readonly classesAssumed?: boolean;
+  readonly objectClasses?: ObjectClasses | null;
   readonly preprocess: Preprocess | null;
   readonly notes: readonly DatasetNote[];
   readonly batchless?: boolean;

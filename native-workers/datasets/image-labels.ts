@@ -14,6 +14,8 @@ export interface ImageLabels {
   readonly grouped: boolean;
   readonly classes: readonly string[] | null;
   readonly classesAssumed: boolean;
+  /** Ids of the classes in the annotations of boxes, in the order of the classes. */
+  readonly classIds?: readonly number[];
   readonly notes: readonly DatasetNote[];
   /** The label where it is known without the picture; null for boxes and masks. */
   knownLabel(file: TreeFile): Label;

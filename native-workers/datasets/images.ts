@@ -59,7 +59,12 @@ export async function openImages(
     grouped: labels.grouped,
     classes: labels.classes,
     classesAssumed: labels.classesAssumed,
-    preprocess: preprocessOf(spec),
+    objectClasses:
+      labels.classIds === undefined ? null : { ids: labels.classIds, numbers: preprocess.classNumbers ?? null },
+    preprocess: {
+      ...preprocessOf(spec),
+      ...(preprocess.classNumbers === undefined ? {} : { classNumbers: preprocess.classNumbers }),
+    },
     notes,
     batchless: spec.batchless,
     known: (index) => {

@@ -20,7 +20,7 @@ export async function readImageLabels(
   if (table !== undefined) return readImageMetadata(tree, table, images, classList, modelClasses);
   const described = tree.files.filter(({ path }) => path.endsWith('.json'));
   for (const file of described.slice(0, MOST_JSON_FILES)) {
-    const labels = await readCoco(tree, file, images);
+    const labels = await readCoco(tree, file, images, classList);
     if (labels !== null) return labels;
   }
   return readMasks(tree, images, classList);

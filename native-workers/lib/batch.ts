@@ -1,4 +1,5 @@
 /** Labelled samples in batches: what data sets yield and metrics judge. */
+import type { ClassNumbers } from '../protocol/request.ts';
 import type { Feeds } from './engine.ts';
 
 /** The objects in one picture. */
@@ -6,6 +7,14 @@ export interface BoxesLabel {
   readonly kind: 'boxes';
   /** Corners [x1, y1, x2, y2] as shares (0..1) of the picture that the model sees. */
   readonly boxes: readonly { readonly class: number; readonly box: readonly [number, number, number, number] }[];
+}
+
+/** The classes of labelled objects, and how a detector may number them. */
+export interface ObjectClasses {
+  /** Number of each class in the annotations, in the order of the classes; ascending, with gaps where they have some. */
+  readonly ids: readonly number[];
+  /** What the preprocessing says; null where it leaves it open. */
+  readonly numbers: ClassNumbers | null;
 }
 
 /** A class for each pixel, row-major; 255 means "do not count". */

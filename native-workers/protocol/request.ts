@@ -2,6 +2,10 @@
 import { z } from 'zod';
 import { recipeSchema } from './recipe.ts';
 
+/** How a detector numbers the classes of its boxes; see `metrics/tasks/class-numbers.ts`. */
+export const CLASS_NUMBERS = ['index', 'index-from-1', 'id', 'id-from-0'] as const;
+export type ClassNumbers = (typeof CLASS_NUMBERS)[number];
+
 export const preprocessSchema = z.strictObject({
   size: z
     .tuple([z.number().int().positive(), z.number().int().positive()])
@@ -20,6 +24,10 @@ export const preprocessSchema = z.strictObject({
   tokenizer: z.string().optional().describe('Path of a Hugging Face tokenizer.json.'),
   maxLength: z.number().int().positive().optional(),
   sampleRate: z.number().int().positive().optional(),
+  classNumbers: z
+    .enum(CLASS_NUMBERS)
+    .optional()
+    .describe('What the class numbers of a detector are: places among the classes, or ids of the annotations.'),
 });
 export type Preprocess = z.infer<typeof preprocessSchema>;
 

@@ -1,12 +1,13 @@
 /** Which task the data asks of a model, told by the first batch and what the original made of it, and whether labels fit it. */
+import { runnableBatches } from '../datasets/batching.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import type { ModelSignature } from '../datasets/signature.ts';
-import type { Batch } from '../lib/batch.ts';
+import type { Batch, Label } from '../lib/batch.ts';
 import type { HostTensor, Session } from '../lib/engine.ts';
 import { BatchRows } from '../metrics/rows.ts';
 import { idsOf, isCausal } from '../metrics/tasks/perplexity.ts';
 import { findTask } from '../metrics/tasks/registry.ts';
-import type { Task } from '../metrics/tasks/task.ts';
+import type { FirstBatch, Task } from '../metrics/tasks/task.ts';
 import { HoneError } from '../protocol/errors.ts';
 
 export interface FirstRun {
@@ -23,16 +24,37 @@ export function sizeOfBatch({ feeds }: Batch, { batchless }: Pick<Dataset, 'batc
   return Object.values(feeds).find(({ shape }) => shape.length > 0)?.shape[0] ?? 1;
 }
 
-/** null when the outputs are not those of a task. `session`: of the original; it may be run once more. */
-export async function findTaskOf(
-  { signature, session, data }: { signature: ModelSignature; session: Session; data: Dataset },
-  first: FirstRun,
-): Promise<Task | null> {
+interface Asked {
+  readonly signature: ModelSignature;
+  /** Of the original; it may be run a few times more. */
+  readonly session: Session;
+  readonly data: Dataset;
+}
+
+/** null when the outputs are not those of a task. */
+export async function findTaskOf({ signature, session, data }: Asked, first: FirstRun): Promise<Task | null> {
   const { batch, inputs, outputs } = first;
-  const classes = data.classes?.length ?? null;
-  const task = findTask({ outputs, inputs, labels: batch.labels, classes, idLimits: signature.idLimits ?? {} });
+  const { objectClasses } = data;
+  const further = objectClasses === null ? [] : await furtherAnswers({ signature, session, data }, batch);
+  const idLimits = signature.idLimits ?? {};
+  const task = findTask({ outputs, inputs, labels: batch.labels, further, objectClasses, idLimits });
   if (task?.name !== 'perplexity') return task;
   return (await isCausalModel(session, first)) ? task : null;
+}
+
+/** Pictures that tell how a detector numbers classes: most detectors take one at a time, and one may hold no object. */
+const TELLING = 16;
+
+async function furtherAnswers({ signature, session, data }: Asked, first: Batch): Promise<FirstBatch['further']> {
+  if (first.samples.length >= TELLING) return [];
+  const seen = new Set(first.samples);
+  const answers: { outputs: BatchRows; labels: readonly Label[] }[] = [];
+  for await (const batch of runnableBatches(data, signature, { limit: TELLING })) {
+    if (batch.samples.every((sample) => seen.has(sample))) continue;
+    const outputs = new BatchRows(await session.run(batch.feeds), sizeOfBatch(batch, data));
+    answers.push({ outputs, labels: batch.labels });
+  }
+  return answers;
 }
 
 /** Runs the batch again with the middle token of each text replaced, and looks whether anything before it changed. */

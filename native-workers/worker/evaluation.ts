@@ -134,6 +134,7 @@ export async function compareOnData(
       task = isSeeded ? null : await findTaskOf({ signature, session: before, data }, first);
       if (task !== null && !isSeen) checkClasses(task, data);
       if (task === null && data.labelled) notes.push(unknownTask(outputs));
+      notes.push(...(task?.notes ?? []));
     }
     if (changed !== null) fidelity?.add(outputs, changed, batch.samples.length, count);
     if (task !== null) {

@@ -3,6 +3,7 @@ import type { Recipe } from '../../native-workers/protocol/recipe.ts';
 import {
   type BenchmarkOptions,
   type Budgets,
+  CLASS_NUMBERS,
   type Preprocess,
   preprocessSchema,
   runRequestSchema,
@@ -32,6 +33,7 @@ export interface RunForm {
   readonly tokenizer: Grant | null;
   readonly maxLength: string;
   readonly sampleRate: string;
+  readonly classNumbers: string;
   readonly provider: string;
   readonly threads: string;
   readonly batch: string;
@@ -69,6 +71,7 @@ export const EMPTY_RUN_FORM: RunForm = {
   tokenizer: null,
   maxLength: '',
   sampleRate: '',
+  classNumbers: '',
   provider: '',
   threads: '',
   batch: '',
@@ -84,7 +87,7 @@ export const EMPTY_RUN_FORM: RunForm = {
 
 /** The fields that a preprocessing description fills; the rest become empty. */
 export function preprocessFields(preprocess: Preprocess): Partial<RunForm> {
-  const { size, resize, crop, color, scale, mean, std, layout, maxLength, sampleRate } = preprocess;
+  const { size, resize, crop, color, scale, mean, std, layout, maxLength, sampleRate, classNumbers } = preprocess;
   const text = (value: number | string | undefined): string => String(value ?? '');
   return {
     height: text(size?.[0]),
@@ -98,6 +101,7 @@ export function preprocessFields(preprocess: Preprocess): Partial<RunForm> {
     layout: text(layout),
     maxLength: text(maxLength),
     sampleRate: text(sampleRate),
+    classNumbers: text(classNumbers),
   };
 }
 
@@ -235,6 +239,7 @@ function readPreprocess(form: RunForm, problems: Record<string, string>): Prepro
     ...given('tokenizer', form.tokenizer?.id),
     ...given('maxLength', number(problems, form, 'maxLength', COUNT)),
     ...given('sampleRate', number(problems, form, 'sampleRate', COUNT)),
+    ...given('classNumbers', oneOf(CLASS_NUMBERS, form.classNumbers)),
   };
 }
 

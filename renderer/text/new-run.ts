@@ -157,7 +157,16 @@ export const DATA = {
   tokens: 'tokens',
   sampleRate: 'Sample rate',
   hertz: 'Hz',
+  classNumbers: 'Class numbers of a detector',
+  classNumbersHint: 'for labels that are boxes',
+  classNumberings: {
+    index: 'places from 0',
+    'index-from-1': 'places from 1',
+    id: 'ids of the annotations',
+    'id-from-0': 'ids less one',
+  },
   fromModel: 'from the model',
+  fromData: 'from the data',
   auto: 'auto',
 } as const;
 

@@ -12,12 +12,16 @@ import type { FirstBatch, LabelOfSample, Question, Task } from './task.ts';
 export function findClassification({ outputs, labels }: FirstBatch): Task | null {
   const known = labels.filter((label) => label !== null);
   if (!known.every((label) => typeof label === 'number' && Number.isInteger(label))) return null;
+  // Without labels a detector's list of scores looks like those of classes.
+  if (known.length === 0 && outputs.names.some((output) => isBoxes(outputs.row(output, 0)))) return null;
   const name = outputs.names.find((output) => classesOf(outputs.row(output, 0)) >= 2);
   if (name !== undefined) return severalClasses(name, classesOf(outputs.row(name, 0)));
   const single = outputs.names.find((output) => classesOf(outputs.row(output, 0)) === 1);
   const areBinary = known.length > 0 && known.every((label) => label === 0 || label === 1);
   return single !== undefined && areBinary ? twoClasses(single, thresholdOf(outputs, single)) : null;
 }
+
+const isBoxes = (row: Row | null): boolean => row !== null && row.shape.length === 2 && row.shape[1] === 4;
 
 /** Numbers in a row of class scores; 0 for an output that is none. */
 function classesOf(row: Row | null): number {

@@ -1,15 +1,15 @@
 /**
  * Outputs of the common detectors as lists of detections, told apart by shapes and names of outputs:
  *
- * - boxes `[N,4]` and scores `[N,C]`: SSD-like heads and Ultraface. Corners; with one class more than the data has, class 0
- *   is the background. Overlapping detections of a class are dropped here.
+ * - boxes `[N,4]` and scores `[N,C]`: SSD-like heads and Ultraface. Corners; overlapping detections of a class are to be dropped.
  * - boxes `[N,4]`, scores `[N]`, classes `[N]` (`labels`, `classes`): detectors that end in their own suppression. Corners, in
  *   the order y, x where the output is called `detection_boxes` (TensorFlow).
  * - `pred_boxes` `[N,4]` and `logits` `[N,C+1]`: DETR. Centre and size; the last class is "nothing".
- * - one output `[4+C,N]` (YOLOv8) or `[N,5+C]` (YOLOv5): centre and size. Overlaps are dropped here.
+ * - one output `[4+C,N]` (YOLOv8) or `[N,5+C]` (YOLOv5): centre and size. Overlaps are to be dropped.
  *
- * Coordinates beyond 2 are pixels of the input and are divided by its size.
+ * Which class a number stands for is told by `class-numbers.ts`. Coordinates beyond 2 are pixels of the input and are divided by its size.
  */
+import type { ClassNumbers } from '../../protocol/request.ts';
 import type { BatchRows, Numbers, Row } from '../rows.ts';
 import type { FirstBatch } from './task.ts';
 
@@ -17,12 +17,25 @@ import type { FirstBatch } from './task.ts';
 export type Box = readonly [number, number, number, number];
 
 export interface Detection {
+  /** As the detector numbers it, or of the data. */
   readonly class: number;
   readonly score: number;
   readonly box: Box;
 }
 
-export type DetectionHead = (outputs: BatchRows, index: number) => Detection[];
+export interface DetectionHead {
+  /** The detections of a sample with the detector's own class numbers, the background among them where it has scores. */
+  read(outputs: BatchRows, index: number): Detection[];
+  /** True where several detections of an object are to be expected; see `suppress`. */
+  readonly overlapping: boolean;
+  /** How many class numbers have a score; null where detections name their class. */
+  readonly columns: number | null;
+  /** Ways to number the classes, the likeliest first. */
+  readonly usual: readonly ClassNumbers[];
+}
+
+const FROM_0: readonly ClassNumbers[] = ['index', 'index-from-1', 'id', 'id-from-0'];
+const BY_ID: readonly ClassNumbers[] = ['id', 'index-from-1', 'index', 'id-from-0'];
 
 /** Detections below this score are left out before overlaps are dropped; mean average precision hardly sees them. */
 const LEAST_SCORE = 0.01;
@@ -49,8 +62,9 @@ export function findHead({ outputs, inputs }: FirstBatch, classes: number): Dete
   if (labels !== undefined && scores !== undefined) return listHead(boxes.name, scores.name, labels.name, size);
   const table = tables[0];
   if (table === undefined) return null;
-  if (boxes.name === 'pred_boxes') return detrHead(boxes.name, table.name, size);
-  return tableHead(boxes.name, table.name, (table.row.shape[1] as number) > classes, size);
+  // The last class of DETR is "nothing".
+  if (boxes.name === 'pred_boxes') return detrHead(boxes.name, table.name, (table.row.shape[1] as number) - 1, size);
+  return tableHead(boxes.name, table.name, table.row.shape[1] as number, size);
 }
 
 /** Height and width of the picture that the model sees. */
@@ -64,31 +78,26 @@ function inputSize(inputs: BatchRows): readonly [number, number] {
   return [1, 1];
 }
 
-function tableHead(
-  boxes: string,
-  scores: string,
-  hasBackground: boolean,
-  size: readonly [number, number],
-): DetectionHead {
-  return (outputs, index) => {
+function tableHead(boxes: string, scores: string, columns: number, size: readonly [number, number]): DetectionHead {
+  const read = (outputs: BatchRows, index: number): Detection[] => {
     const [corners, table] = [outputs.row(boxes, index), outputs.row(scores, index)];
     if (corners === null || table === null) return [];
     const box = boxReader(corners.values, size);
-    const [count, width] = table.shape as [number, number];
     const found: Detection[] = [];
-    for (let at = 0; at < count; at++) {
-      for (let column = hasBackground ? 1 : 0; column < width; column++) {
-        const score = table.values[at * width + column] as number;
-        if (score < LEAST_SCORE) continue;
-        found.push({ class: hasBackground ? column - 1 : column, score, box: box(at) });
+    for (let at = 0; at < (table.shape[0] as number); at++) {
+      for (let column = 0; column < columns; column++) {
+        const score = table.values[at * columns + column] as number;
+        if (score >= LEAST_SCORE || Number.isNaN(score)) found.push({ class: column, score, box: box(at) });
       }
     }
-    return suppress(found);
+    return found;
   };
+  return { read, overlapping: true, columns, usual: FROM_0 };
 }
 
 function listHead(boxes: string, scores: string, labels: string, size: readonly [number, number]): DetectionHead {
-  return (outputs, index) => {
+  const isTensorFlow = boxes === 'detection_boxes';
+  const read = (outputs: BatchRows, index: number): Detection[] => {
     const [corners, list, classes] = [
       outputs.row(boxes, index),
       outputs.row(scores, index),
@@ -101,14 +110,15 @@ function listHead(boxes: string, scores: string, labels: string, size: readonly 
       return {
         class: classes.values[at] as number,
         score,
-        box: boxes === 'detection_boxes' ? ([b, a, d, c] as const) : ([a, b, c, d] as const),
+        box: isTensorFlow ? ([b, a, d, c] as const) : ([a, b, c, d] as const),
       };
     }).filter(({ score }) => !(score < LEAST_SCORE));
   };
+  return { read, overlapping: false, columns: null, usual: isTensorFlow ? BY_ID : FROM_0 };
 }
 
-function detrHead(boxes: string, logits: string, size: readonly [number, number]): DetectionHead {
-  return (outputs, index) => {
+function detrHead(boxes: string, logits: string, columns: number, size: readonly [number, number]): DetectionHead {
+  const read = (outputs: BatchRows, index: number): Detection[] => {
     const [centers, table] = [outputs.row(boxes, index), outputs.row(logits, index)];
     if (centers === null || table === null) return [];
     const box = boxReader(centers.values, size);
@@ -116,11 +126,12 @@ function detrHead(boxes: string, logits: string, size: readonly [number, number]
     return Array.from({ length: count }, (_, at): Detection => {
       const shares = softmax(table.values.subarray(at * width, (at + 1) * width));
       let best = 0;
-      for (let column = 1; column < width - 1; column++)
+      for (let column = 1; column < columns; column++)
         if ((shares[column] as number) > (shares[best] as number)) best = column;
       return { class: best, score: shares[best] as number, box: fromCenter(box(at)) };
     });
   };
+  return { read, overlapping: false, columns, usual: FROM_0 };
 }
 
 function yoloHead(
@@ -135,7 +146,7 @@ function yoloHead(
   const fields = isColumns ? rows : columns;
   const first = isColumns ? 4 : 5;
   if (fields < first + classes) return null;
-  return (outputs, index) => {
+  const read = (outputs: BatchRows, index: number): Detection[] => {
     const values = outputs.row(name, index)?.values;
     if (values === undefined) return [];
     const at = (candidate: number, field: number): number =>
@@ -152,8 +163,9 @@ function yoloHead(
         found.push({ class: field - first, score, box });
       }
     }
-    return suppress(found);
+    return found;
   };
+  return { read, overlapping: true, columns: fields - first, usual: FROM_0 };
 }
 
 function isPixels(at: (candidate: number, field: number) => number, candidates: number): boolean {
@@ -184,7 +196,7 @@ function softmax(values: Numbers): number[] {
 }
 
 /** Greedy suppression by class: keeps a detection unless a surer one of its class overlaps it by more than half. */
-function suppress(found: readonly Detection[]): Detection[] {
+export function suppress(found: readonly Detection[]): Detection[] {
   const kept: Detection[] = [];
   for (const detection of found.toSorted((a, b) => b.score - a.score).slice(0, 3000)) {
     const covered = kept.some(

@@ -4,10 +4,12 @@
  */
 import type { BoxesLabel } from '../../lib/batch.ts';
 import { HoneError } from '../../protocol/errors.ts';
+import type { ClassNumbers } from '../../protocol/request.ts';
 import { OVERLAPS } from '../mean-average-precision.ts';
 import type { MetricSample } from '../metric.ts';
 import type { BatchRows } from '../rows.ts';
-import { type Box, type Detection, findHead, overlapOf } from './detection-heads.ts';
+import { type ClassNumbering, findClassNumbering } from './class-numbers.ts';
+import { type Box, type Detection, findHead, overlapOf, suppress } from './detection-heads.ts';
 import type { FirstBatch, LabelOfSample, Question, Task } from './task.ts';
 
 /** Detections of a picture that count, as in COCO's evaluation. */
@@ -17,27 +19,64 @@ const isBoxes = (label: unknown): label is BoxesLabel =>
   typeof label === 'object' && label !== null && 'kind' in label && label.kind === 'boxes';
 
 export function findDetection(first: FirstBatch): Task | null {
-  if (!first.labels.some(isBoxes)) return null;
-  const seen = first.labels.filter(isBoxes).flatMap(({ boxes }) => boxes.map((box) => box.class));
-  // One batch seldom holds every class: only the data set tells a background class from a class that was not seen yet.
-  const head = findHead(first, first.classes ?? Math.max(0, ...seen) + 1);
+  const labels = first.labels.filter(isBoxes);
+  if (labels.length === 0) return null;
+  const ids = first.objectClasses?.ids ?? seenClasses(labels);
+  const head = findHead(first, ids.length);
   if (head === null) return null;
+  // Without a list of the classes their numbers are all that is known.
+  const usual = head.columns === null ? 'index' : null;
+  const classes = first.objectClasses ?? { ids, numbers: usual };
+  const seen = [first, ...first.further].flatMap((answers) =>
+    answers.labels.flatMap((label, index) =>
+      isBoxes(label) ? [{ label, detections: head.read(answers.outputs, index) }] : [],
+    ),
+  );
+  const numbering = findClassNumbering(classes, { seen, columns: head.columns, usual: head.usual });
+  const note = noteOf(numbering);
   return {
     name: 'detection',
     classes: null,
+    notes: note === null ? [] : [note],
     check: (question) => void boxesOf(question),
     answer(outputs: BatchRows, question: Question): MetricSample {
       const { boxes } = boxesOf(question);
-      const found = head(outputs, question.index);
+      const found = head.read(outputs, question.index);
       if (found.some(({ score, box }) => !Number.isFinite(score) || !box.every(Number.isFinite)))
         return { label: null, terms: [] };
-      const kept = found.toSorted((a, b) => b.score - a.score).slice(0, MOST_DETECTIONS);
-      return {
-        label: null,
-        terms: [boxes.length, ...boxes.map((box) => box.class), ...matches(kept, boxes)],
-      };
+      const known = found.flatMap((detection) => {
+        const own = numbering.classOf.get(detection.class);
+        return own === undefined ? [] : [{ ...detection, class: own }];
+      });
+      const kept = (head.overlapping ? suppress(known) : known)
+        .toSorted((a, b) => b.score - a.score)
+        .slice(0, MOST_DETECTIONS);
+      return { label: null, terms: [boxes.length, ...boxes.map((box) => box.class), ...matches(kept, boxes)] };
     },
   };
+}
+
+/** Where the data names no classes: as many as the first batch shows. */
+function seenClasses(labels: readonly BoxesLabel[]): number[] {
+  const seen = labels.flatMap(({ boxes }) => boxes.map((box) => box.class));
+  return [...Array(Math.max(0, ...seen) + 1).keys()];
+}
+
+const WORDS: Record<ClassNumbers, string> = {
+  index: 'places among the classes, from 0',
+  'index-from-1': 'places among the classes, from 1',
+  id: 'the ids of the annotations',
+  'id-from-0': 'the ids of the annotations less one',
+};
+
+/** Nothing is said of the usual way where nothing else fits. */
+function noteOf({ numbers, found }: ClassNumbering): { code: string; message: string } | null {
+  if (found === null && numbers === 'index') return null;
+  const why =
+    found === null
+      ? ''
+      : `: ${found.objects} of the ${found.of} objects of the first samples are found so, and no more in any other way. \`classNumbers\` in the preprocessing says it otherwise`;
+  return { code: 'class-numbers', message: `The class numbers of the detector are taken for ${WORDS[numbers]}${why}.` };
 }
 
 function boxesOf({ label, sample }: LabelOfSample): BoxesLabel {

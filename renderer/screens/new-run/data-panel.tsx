@@ -25,6 +25,7 @@ const PREPROCESS = [
   'tokenizer',
   'maxLength',
   'sampleRate',
+  'classNumbers',
 ] as const;
 
 export function DataPanel({ problems }: { readonly problems: Problems }) {
@@ -92,10 +93,10 @@ function PreprocessForm({ problems }: { readonly problems: Problems }) {
     placeholder: DATA.fromModel,
     onChange: (value: string) => setField(name, value),
   });
-  const choice = (name: 'resize' | 'color' | 'layout', words: Readonly<Record<string, string>>) => ({
+  const choice = (name: 'resize' | 'color' | 'layout' | 'classNumbers', words: Readonly<Record<string, string>>) => ({
     value: form[name],
     choices: [
-      { value: '', label: DATA.fromModel },
+      { value: '', label: name === 'classNumbers' ? DATA.fromData : DATA.fromModel },
       ...Object.entries(words).map(([value, label]) => ({ value, label })),
     ],
     onChange: (value: string) => setField(name, value),
@@ -140,6 +141,11 @@ function PreprocessForm({ problems }: { readonly problems: Problems }) {
         <TextField label={DATA.maxLength} numeric unit={DATA.tokens} {...text('maxLength')} placeholder={DATA.auto} />
         <TextField label={DATA.sampleRate} numeric unit={DATA.hertz} {...text('sampleRate')} placeholder={DATA.auto} />
       </div>
+      <ChoiceField
+        label={DATA.classNumbers}
+        hint={DATA.classNumbersHint}
+        {...choice('classNumbers', DATA.classNumberings)}
+      />
     </div>
   );
 }

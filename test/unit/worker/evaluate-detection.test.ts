@@ -43,11 +43,38 @@ async function pictures(): Promise<string> {
   });
 }
 
-async function precisions(scores: readonly number[]): Promise<Record<string, number>> {
-  const request = { model: await detector(scores), data: await pictures(), seed: 0 };
+/** TensorFlow's outputs: y before x, classes and scores of the same three boxes. */
+async function tensorFlowDetector(numbers: readonly number[]): Promise<string> {
+  const build = new ModelBuilder();
+  const constant = (name: string, values: readonly number[], shape: readonly number[]) =>
+    build.graph.addInitializer(name, tensorFromFloat32(Float32Array.from(values), shape));
+  const brightness = build.op('ReduceMean', [build.input('image', [1, 3, 8, 8])], 'brightness', { keepdims: 0 });
+  const nothing = build.op('Mul', [brightness, constant('zero', [0], [])], 'nothing');
+  const turned = [FIRST, WRONG, SECOND].flatMap(([x1 = 0, y1 = 0, x2 = 0, y2 = 0]) => [y1, x1, y2, x2]);
+  const outputs = [
+    build.op('Add', [nothing, constant('corners', turned, [1, 3, 4])], 'detection_boxes'),
+    build.op('Add', [nothing, constant('numbers', numbers, [1, 3])], 'detection_classes'),
+    build.op('Mul', [brightness, constant('list', [0.9, 0.8, 0.6], [1, 3])], 'detection_scores'),
+  ];
+  const path = join(temporaryFolder(), 'detector.onnx');
+  await writeOnnx(build.outputs(...outputs).model(), path);
+  return path;
+}
+
+async function evaluateDetector(
+  model: string,
+  data: string,
+): Promise<{ readonly values: Record<string, number>; readonly notes: readonly string[] }> {
   const context = { progress: async () => undefined, log: () => undefined };
-  const { metrics } = JOBS.evaluate.result.parse(await evaluate(request, context));
-  return Object.fromEntries(metrics.map(({ name, value }) => [name, value]));
+  const { metrics, notes = [] } = JOBS.evaluate.result.parse(await evaluate({ model, data, seed: 0 }, context));
+  return {
+    values: Object.fromEntries(metrics.map(({ name, value }) => [name, value])),
+    notes: notes.filter(({ code }) => code === 'class-numbers').map(({ message }) => message),
+  };
+}
+
+async function precisions(scores: readonly number[]): Promise<Record<string, number>> {
+  return (await evaluateDetector(await detector(scores), await pictures())).values;
 }
 
 describe('evaluate of a detector', () => {
@@ -61,5 +88,41 @@ describe('evaluate of a detector', () => {
 
   it('gives the same where the first score is that of the background', async () => {
     expect(await precisions([0.1, 0.9, 0, 0, 0.2, 0, 0.8, 0, 0.4, 0, 0.6, 0])).toEqual(byHand);
+  });
+
+  it.each([
+    ['places from 0', [0, 1, 1], 'places among the classes, from 0'],
+    ['places from 1', [1, 2, 2], 'places among the classes, from 1'],
+    ['the ids of the annotations', [10, 20, 20], 'the ids of the annotations'],
+    ['the ids less one', [9, 19, 19], 'the ids of the annotations less one'],
+  ])('gives the same of a detector that numbers by %s, and says how it is read', async (_name, numbers, words) => {
+    const { values, notes } = await evaluateDetector(await tensorFlowDetector(numbers), await pictures());
+    expect(values).toEqual(byHand);
+    expect(notes).toEqual([expect.stringContaining(`are taken for ${words}: 3 of the 3 objects`)]);
+  });
+
+  it('reads the numbers as the preprocessing says', async () => {
+    const data = await pictures();
+    writeFiles(data, { 'preprocess.json': '{ "classNumbers": "index-from-1" }' });
+    const { values } = await evaluateDetector(await tensorFlowDetector([0, 1, 1]), data);
+    // The first class goes unseen; what is called 1 is taken for it, where no object of it is.
+    expect(values['map-50']).toBe(0);
+  });
+
+  it('takes the order of the classes from a list of names beside the data', async () => {
+    const data = await pictures();
+    writeFiles(data, { 'labels.txt': 'nothing\ncategory 20\ncategory 30\ncategory 10\n' });
+    const { values, notes } = await evaluateDetector(await tensorFlowDetector([3, 1, 1]), data);
+    expect(values).toEqual(byHand);
+    expect(notes).toEqual([expect.stringContaining('3 of the 3 objects')]);
+  });
+
+  it('refuses a list that names some of the categories', async () => {
+    const data = await pictures();
+    writeFiles(data, { 'labels.txt': 'category 10\ncategory 20\n' });
+    await expect(evaluateDetector(await tensorFlowDetector([0, 1, 1]), data)).rejects.toMatchObject({
+      code: 'labels-invalid',
+      message: expect.stringContaining("'category 30'"),
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Label } from '../../../../native-workers/lib/batch.ts';
+import type { Label, ObjectClasses } from '../../../../native-workers/lib/batch.ts';
 import type { Feeds, HostTensor } from '../../../../native-workers/lib/engine.ts';
 import { meanAveragePrecision50 } from '../../../../native-workers/metrics/mean-average-precision.ts';
 import { meanIou } from '../../../../native-workers/metrics/mean-iou.ts';
@@ -36,10 +36,10 @@ function ask(
     ),
   },
   idLimits = {},
-  classes: number | null = null,
+  objectClasses: ObjectClasses | null = null,
 ): Asked {
   const [rows, inputRows] = [new BatchRows(outputs, labels.length), new BatchRows(inputs, labels.length)];
-  const task = findTask({ outputs: rows, inputs: inputRows, labels, classes, idLimits });
+  const task = findTask({ outputs: rows, inputs: inputRows, labels, further: [], objectClasses, idLimits });
   if (task === null) return { name: null, classes: null, answers: [] };
   const answers = labels.map((label, index) =>
     task.answer(rows, { index, sample: `sample ${index}`, label, inputs: inputRows }),
@@ -174,6 +174,8 @@ describe('segmentation', () => {
   });
 });
 
+const THREE: ObjectClasses = { ids: [1, 2, 3], numbers: null };
+
 describe('detection', () => {
   const label: Label = {
     kind: 'boxes',
@@ -200,10 +202,10 @@ describe('detection', () => {
   it('takes no class for the background because the first batch lacks the last one', () => {
     const boxes = floats([1, 2, 4], [0.1, 0.1, 0.5, 0.5, 0.6, 0.6, 0.9, 0.9]);
     const scores = floats([1, 2, 3], [0.9, 0, 0, 0, 0.8, 0]);
-    const known = ask({ scores, boxes }, [label], input, {}, 3);
+    const known = ask({ scores, boxes }, [label], input, {}, THREE);
     expect(meanAveragePrecision50.value(known.answers)).toBeCloseTo(1, 12);
     const withBackground = floats([1, 2, 4], [0.1, 0.9, 0, 0, 0.2, 0, 0.8, 0]);
-    const shifted = ask({ scores: withBackground, boxes }, [label], input, {}, 3);
+    const shifted = ask({ scores: withBackground, boxes }, [label], input, {}, THREE);
     expect(meanAveragePrecision50.value(shifted.answers)).toBeCloseTo(1, 12);
   });
 
@@ -218,6 +220,11 @@ describe('detection', () => {
       ap({ detection_boxes: turned, detection_classes: floats([1, 2], [0, 1]), detection_scores: scores }),
     ).toBeCloseTo(1, 12);
     expect(ap({ boxes: pixels, labels: longs([1, 2], [1, 0]), scores })).toBe(0);
+  });
+
+  it('takes no list of detections for scores of classes where there are no labels', () => {
+    const outputs = { boxes: floats([1, 2, 4], new Array(8).fill(0.5)), scores: floats([1, 2], [0.9, 0.8]) };
+    expect(ask(outputs, [null], input).name).toBeNull();
   });
 
   it('reads DETR and YOLO heads', () => {
