@@ -67,6 +67,16 @@ class Separator {
       const y = this.#main(node, binary, [this.#real(node, 0), this.#real(node, 3)]);
       return [this.#quantized(node, y, inputs[6], inputs[7])];
     }
+    if (node.opType === 'QLinearSoftmax') return this.#softmax(node);
+    if (node.opType === 'QGemm') return this.#gemm(node);
+    if (node.opType === 'MatMulIntegerToFloat') {
+      const a = this.#dequantized(node, inputs[0] as Value, inputs[2] as Value, inputs[4] ?? null);
+      return [this.#product(node, a, [1, 3, 5], 6)];
+    }
+    if (node.opType === 'DynamicQuantizeMatMul') {
+      const [codes, scale, zero] = this.#dynamic(node) as [Value, Value, Value];
+      return [this.#product(node, this.#dequantized(node, codes, scale, zero), [1, 2, 3], 4)];
+    }
     if (node.opType === 'QLinearConcat') {
       const parts: Value[] = [];
       for (let index = 2; index < inputs.length; index += 3) parts.push(this.#real(node, index));
@@ -86,6 +96,42 @@ class Separator {
     }
     const y = this.#main(node, 'Conv', operands, attributesOf(node));
     return [this.#quantized(node, y, outputScale, outputZero)];
+  }
+
+  /** The bias is int32, with alpha times the product of both scales. Without a scale for it, the output is float. */
+  #gemm(node: Node): Value[] {
+    const [, scale, , , weightScale, , bias, outputScale, outputZero] = node.inputs;
+    const operands = [this.#real(node, 0), this.#real(node, 3, node.int('transB', 0) === 1 ? 0 : 1)];
+    if (bias && scale && weightScale) {
+      const product = this.#add(node, 'Mul', [scale, weightScale]);
+      const alpha = node.float('alpha', 1);
+      const scaled = alpha === 1 ? product : this.#add(node, 'Mul', [product, this.#number(node, alpha)]);
+      // One scale for each column: those of the last dimension, which is the only one of a bias of that many.
+      operands.push(this.#dequantized(node, bias, scaled, null, 0));
+    }
+    const y = this.#main(node, 'Gemm', operands, attributesOf(node));
+    return [outputScale ? this.#quantized(node, y, outputScale, outputZero) : y];
+  }
+
+  /** Before opset 13 an axis is where the dimensions are cut in two; the operator says itself which it follows. */
+  #softmax(node: Node): Value[] | null {
+    if (node.int('opset', 13) >= 13 !== this.#model.opset >= 13) return null;
+    const axis = node.attributes.get('axis');
+    const y = this.#main(node, 'Softmax', [this.#real(node, 0)], axis === undefined ? [] : [['axis', axis]]);
+    return [this.#quantized(node, y, node.inputs[3], node.inputs[4])];
+  }
+
+  /** A product with weights, whose scale is one or one for each column, and a float bias. Places of operands: codes, scale, zero. */
+  #product(node: Node, a: Value, [codes, scale, zero]: readonly [number, number, number], biasIndex: number): Value {
+    const weights = node.inputs[codes] as Value;
+    const b = this.#dequantized(node, weights, node.inputs[scale] as Value, node.inputs[zero] ?? null, -1);
+    const y = this.#main(node, 'MatMul', [a, b]);
+    const bias = node.inputs[biasIndex];
+    return bias ? this.#add(node, 'Add', [y, bias]) : y;
+  }
+
+  #number(node: Node, value: number): Value {
+    return this.#graph.addInitializer(this.#graph.uniqueName(`${node.label}/number`), scalarTensor('float32', value));
   }
 
   /** Integers without scales: these are 1, and what comes out is an integer again. */
@@ -109,8 +155,7 @@ class Separator {
   /** Scale and zero point from the least and the greatest of the input, zero among them. */
   #dynamic(node: Node): Value[] {
     const x = node.inputs[0] as Value;
-    const number = (value: number): Value =>
-      this.#graph.addInitializer(this.#graph.uniqueName(`${node.label}/number`), scalarTensor('float32', value));
+    const number = (value: number): Value => this.#number(node, value);
     const add = (type: string, ...inputs: Value[]): Value => this.#add(node, type, inputs);
     const flat: readonly (readonly [string, Attribute])[] = [['keepdims', intAttribute(0)]];
     const zero = number(0);

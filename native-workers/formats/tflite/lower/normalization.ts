@@ -17,8 +17,6 @@ export const NORMALIZATION_LOWERINGS: Readonly<Record<string, Lower>> = {
   MeanVarianceNormalization: meanVarianceNormalization,
   LpNormalization: lpNormalization,
   LRN: localResponse,
-  'com.microsoft:SkipLayerNormalization': skipLayerNormalization,
-  'com.microsoft:SkipSimplifiedLayerNormalization': skipRmsNormalization,
 };
 
 /** A vector of channels, shaped to stand at axis 1. */
@@ -120,28 +118,6 @@ function rmsNormalization(node: Node, lowering: Lowering): void {
   const { y, inverse } = rms(lowering, x, trailingAxes(node, x.shape.length), node.float('epsilon', 1e-5));
   lowering.result(node, affine(node, lowering, y, 1, -1));
   if (node.outputs[1]) lowering.define(node.outputs[1], inverse);
-}
-
-/** Inputs x, skip, scale, bias of the normalization, bias of the sum; output 3 is the sum. */
-function skipLayerNormalization(node: Node, lowering: Lowering): void {
-  const sum = skipSum(node, lowering, 4);
-  const { y } = normalized(lowering, sum, [sum.shape.length - 1], node.float('epsilon', 1e-12));
-  lowering.result(node, affine(node, lowering, y, 2, 3));
-  if (node.outputs[3]) lowering.define(node.outputs[3], sum);
-}
-
-function skipRmsNormalization(node: Node, lowering: Lowering): void {
-  const sum = skipSum(node, lowering, 3);
-  const { y } = rms(lowering, sum, [sum.shape.length - 1], node.float('epsilon', 1e-12));
-  lowering.result(node, affine(node, lowering, y, 2, -1));
-  if (node.outputs[3]) lowering.define(node.outputs[3], sum);
-}
-
-function skipSum(node: Node, lowering: Lowering, biasIndex: number): TflTensor {
-  if (node.outputs[1] || node.outputs[2]) throw new Refusal('the mean and the deviation as outputs');
-  const sum = lowering.add(lowering.read(node, 0), lowering.read(node, 1));
-  const bias = lowering.optional(node, biasIndex);
-  return bias === null ? sum : lowering.add(sum, lowering.tensor(bias));
 }
 
 /** The mean of squares less the square of the mean is what ONNX says; the centred form loses fewer digits. */
