@@ -169,6 +169,52 @@ export function gather(lowering: Lowering, x: MilValue, indices: MilValue, axis:
   );
 }
 
+/** What lies at each tuple of `places`, whose last dimension counts the first dimensions of the data from `batch` on. */
+export function gatherNd(
+  lowering: Lowering,
+  x: MilValue,
+  places: MilValue,
+  shape: readonly MilDim[],
+  batch = 0,
+): MilValue {
+  return throughNumbers(lowering, [x], ([numbers]) =>
+    lowering.op(
+      'gather_nd',
+      {
+        x: numbers,
+        indices: places,
+        batch_dims: lowering.target >= 16 ? lowering.int(batch, 'batch_dims') : null,
+        validate_indices: lowering.target >= 17 ? lowering.bool(false, 'validate') : null,
+      },
+      { dtype: numbers?.type.dtype ?? 'fp32', shape },
+    ),
+  );
+}
+
+/** Along one axis only; other dimensions of the indices may be smaller in ONNX, and may not in MIL. */
+export function gatherAlongAxis(lowering: Lowering, x: MilValue, places: MilValue, axis: number): MilValue {
+  let data = x;
+  places.type.shape.forEach((dim, index) => {
+    const full = data.type.shape[index] ?? null;
+    if (index === axis || dim === full) return;
+    if (dim === null || full === null) throw new Refusal('sizes of indices and data that are not known');
+    const first = Array.from({ length: dim }, (_, at) => at);
+    data = take(lowering, data, first, index);
+  });
+  return throughNumbers(lowering, [data], ([numbers]) =>
+    lowering.op(
+      'gather_along_axis',
+      {
+        x: numbers,
+        indices: places,
+        axis: lowering.int(axis, 'axis'),
+        validate_indices: lowering.target >= 17 ? lowering.bool(false, 'validate') : null,
+      },
+      { dtype: numbers?.type.dtype ?? 'fp32', shape: places.type.shape },
+    ),
+  );
+}
+
 /** The elements of one dimension at places that are known. */
 export function take(lowering: Lowering, x: MilValue, places: readonly number[], axis: number): MilValue {
   const isWhole = places.length === x.type.shape[axis] && places.every((place, index) => place === index);

@@ -1,7 +1,7 @@
 /** Operators that read elements from places, or write them there. */
 import type { Node } from '../../../graph/node.ts';
 import type { MilDim, MilValue } from '../program.ts';
-import { compare, expandDims, gather, matmul, reduce, take, throughNumbers } from './builders.ts';
+import { compare, expandDims, gather, gatherAlongAxis, gatherNd, matmul, reduce } from './builders.ts';
 import type { Lower, Lowering } from './lowering.ts';
 import { Refusal, staticDims } from './terms.ts';
 
@@ -43,53 +43,12 @@ function gatherElements(node: Node, lowering: Lowering): void {
   lowering.result(node, gatherAlongAxis(lowering, x, places, axis));
 }
 
-/** Along one axis only; other dimensions of the indices may be smaller in ONNX, and may not in MIL. */
-export function gatherAlongAxis(lowering: Lowering, x: MilValue, places: MilValue, axis: number): MilValue {
-  let data = x;
-  places.type.shape.forEach((dim, index) => {
-    const full = data.type.shape[index] ?? null;
-    if (index === axis || dim === full) return;
-    if (dim === null || full === null) throw new Refusal('sizes of indices and data that are not known');
-    data = take(
-      lowering,
-      data,
-      Array.from({ length: dim }, (_, at) => at),
-      index,
-    );
-  });
-  return throughNumbers(lowering, [data], ([numbers]) =>
-    lowering.op(
-      'gather_along_axis',
-      {
-        x: numbers,
-        indices: places,
-        axis: lowering.int(axis, 'axis'),
-        validate_indices: lowering.target >= 17 ? lowering.bool(false, 'validate') : null,
-      },
-      { dtype: numbers?.type.dtype ?? 'fp32', shape: places.type.shape },
-    ),
-  );
-}
-
-function gatherNd(node: Node, lowering: Lowering): void {
+function gatherNdNode(node: Node, lowering: Lowering): void {
   const x = lowering.get(node, 0);
   const batch = node.int('batch_dims', 0);
   if (batch > 0) lowering.require(16, 'picking in batches');
   const places = tuples(node, lowering, x.type.shape, batch);
-  const shape = lowering.shape(lowering.output(node));
-  const made = throughNumbers(lowering, [x], ([numbers]) =>
-    lowering.op(
-      'gather_nd',
-      {
-        x: numbers,
-        indices: places,
-        batch_dims: lowering.target >= 16 ? lowering.int(batch, 'batch_dims') : null,
-        validate_indices: lowering.target >= 17 ? lowering.bool(false, 'validate') : null,
-      },
-      { dtype: numbers?.type.dtype ?? 'fp32', shape },
-    ),
-  );
-  lowering.result(node, made);
+  lowering.result(node, gatherNd(lowering, x, places, lowering.shape(lowering.output(node)), batch));
 }
 
 const MODES: Readonly<Record<string, string>> = { none: 'update', add: 'add', mul: 'mul', max: 'max', min: 'min' };
@@ -175,7 +134,7 @@ function featureExtractor(node: Node, lowering: Lowering): void {
 export const GATHER_SCATTER: Readonly<Record<string, Lower>> = {
   Gather: gatherOne,
   GatherElements: gatherElements,
-  GatherND: gatherNd,
+  GatherND: gatherNdNode,
   ScatterND: scatter,
   ScatterElements: scatter,
   Scatter: scatter,

@@ -2,17 +2,17 @@
 import type { DType } from '../../../graph/dtype.ts';
 import type { Node } from '../../../graph/node.ts';
 import type { MilValue } from '../program.ts';
-import { compare, plus, select, times } from './builders.ts';
+import { compare, plus, select } from './builders.ts';
 import type { Lower, Lowering } from './lowering.ts';
 import { Refusal } from './terms.ts';
 
-interface Range {
+export interface Range {
   readonly bits: number;
   readonly signed: boolean;
 }
 
 /** Types narrower than the int32 that stands for them. */
-const NARROW: Partial<Record<DType, Range>> = {
+export const NARROW: Partial<Record<DType, Range>> = {
   int2: { bits: 2, signed: true },
   int4: { bits: 4, signed: true },
   int8: { bits: 8, signed: true },
@@ -60,30 +60,6 @@ function cast(node: Node, lowering: Lowering): void {
   lowering.result(node, castValue(lowering, lowering.get(node, 0), from, to, dtype));
 }
 
-function rangeOf(lowering: Lowering, node: Node): Range {
-  const { dtype } = lowering.type(lowering.output(node));
-  const range = NARROW[dtype];
-  if (range !== undefined) return range;
-  if (dtype === 'int32' || dtype === 'int64') return { bits: 32, signed: true };
-  throw new Refusal(`Core ML has no integers of the type ${dtype}`);
-}
-
-/** Left: times 2^y, cut to the type's bits. Right: divided by it, rounded down. */
-function bitShift(node: Node, lowering: Lowering): void {
-  const range = rangeOf(lowering, node);
-  const x = lowering.get(node, 0);
-  const power = lowering.binary('pow', lowering.scalarLike(x, 2), lowering.get(node, 1));
-  if (node.string('direction', 'LEFT') === 'LEFT')
-    lowering.result(node, wrapped(lowering, lowering.binary('mul', x, power), range));
-  else lowering.result(node, lowering.binary('floor_div', x, power));
-}
-
-/** -1 - x in two's complement, the largest number less x without a sign. */
-function bitwiseNot(node: Node, lowering: Lowering): void {
-  const { bits, signed } = rangeOf(lowering, node);
-  lowering.result(node, plus(lowering, times(lowering, lowering.get(node, 0), -1), signed ? -1 : 2 ** bits - 1));
-}
-
 /** The remainder has the sign of the divisor; that of `fmod` the sign of the dividend. */
 function mod(node: Node, lowering: Lowering): void {
   const [x, y] = [lowering.get(node, 0), lowering.get(node, 1)];
@@ -117,8 +93,6 @@ function shrink(node: Node, lowering: Lowering): void {
 export const INTEGERS: Readonly<Record<string, Lower>> = {
   Cast: cast,
   CastLike: cast,
-  BitShift: bitShift,
-  BitwiseNot: bitwiseNot,
   Mod: mod,
   IsInf: isInfinite,
   Shrink: shrink,

@@ -1,8 +1,17 @@
 /** Losses of training, which some exported models still carry. */
 import type { Node } from '../../../graph/node.ts';
 import type { MilValue } from '../program.ts';
-import { compare, expandDims, gather, logSoftmax, reduce, select, squeeze, times } from './builders.ts';
-import { gatherAlongAxis } from './gather-scatter.ts';
+import {
+  compare,
+  expandDims,
+  gather,
+  gatherAlongAxis,
+  logSoftmax,
+  reduce,
+  select,
+  squeeze,
+  times,
+} from './builders.ts';
 import type { Lower, Lowering } from './lowering.ts';
 import { Refusal } from './terms.ts';
 

@@ -4,7 +4,6 @@ import type { Node } from '../../../graph/node.ts';
 
 const STRINGS = 'Core ML computes with numbers only: process texts in the app, before the model';
 const SEQUENCES = 'Core ML has no sequences and optional values: give each tensor an input or output of its own';
-const BITS = 'MIL has no operators on bits; compute flags with And, Or and Xor on bool';
 const TREES = 'trees and tables of classic models are no ML Program: convert them with the tool that trained them';
 const LOOPS =
   'Hone writes out control flow, and this depends on data, on open sizes or is too long: unroll or choose when exporting';
@@ -23,9 +22,6 @@ const BY_TYPE: Readonly<Record<string, string>> = {
   'ai.onnx.ml:TreeEnsemble': TREES,
   'ai.onnx.ml:TreeEnsembleClassifier': TREES,
   'ai.onnx.ml:TreeEnsembleRegressor': TREES,
-  BitwiseAnd: BITS,
-  BitwiseOr: BITS,
-  BitwiseXor: BITS,
   If: LOOPS,
   Loop: LOOPS,
   Scan: LOOPS,
@@ -37,9 +33,6 @@ const BY_TYPE: Readonly<Record<string, string>> = {
   RandomUniformLike: RANDOM,
   Multinomial: RANDOM,
   Bernoulli: RANDOM,
-  Unique: 'MIL does not sort out equal elements: do it in the app',
-  NonMaxSuppression:
-    "MIL's own gives a fixed number of boxes, padded, in another form: cut the model before it and choose the boxes in the app",
   Det: 'MIL has no determinants: compute it in the app',
   DeformConv: 'MIL has no convolution at computed places: export the layer as an ordinary convolution',
 };

@@ -2,8 +2,10 @@
 import type { Node } from '../../../graph/node.ts';
 import { ACTIVATIONS } from './activations.ts';
 import { ATTENTION } from './attention.ts';
+import { BITS } from './bits.ts';
 import { BLOCKS } from './blocks.ts';
 import { CONVOLUTION } from './convolution.ts';
+import { DETECTION } from './detection.ts';
 import { EINSUM } from './einsum.ts';
 import { ELEMENTWISE } from './elementwise.ts';
 import { GATHER_SCATTER } from './gather-scatter.ts';
@@ -22,11 +24,13 @@ import { RESIZE } from './resize.ts';
 import { SAMPLING } from './sampling.ts';
 import { SEARCHING } from './searching.ts';
 import { SHAPES } from './shapes.ts';
+import { UNIQUE } from './unique.ts';
 
 const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
   [
     ELEMENTWISE,
     INTEGERS,
+    BITS,
     ACTIVATIONS,
     CONVOLUTION,
     POOLING,
@@ -39,6 +43,8 @@ const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
     PADDING,
     GATHER_SCATTER,
     SEARCHING,
+    DETECTION,
+    UNIQUE,
     REDUCING,
     RESIZE,
     SAMPLING,

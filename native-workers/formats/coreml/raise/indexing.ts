@@ -59,7 +59,22 @@ function resample(call: Call): Value {
   });
 }
 
+/** All places, in the order of their elements. */
+function argsort(call: Call): Value {
+  const { raising } = call;
+  const axis = call.number('axis', -1);
+  const size = raising.one('Gather', [raising.one('Shape', [call.x()]), raising.int64s([axis])]);
+  const [, places] = raising.node(
+    'TopK',
+    [call.x(), size],
+    { axis, largest: call.flag('ascending') ? 0 : 1, sorted: 1 },
+    2,
+  ) as [Value, Value];
+  return raising.cast(places, 'int32');
+}
+
 export const INDEXING: Readonly<Record<string, Raise>> = {
+  argsort,
   reverse,
   one_hot: oneHot,
   non_zero: nonZero,

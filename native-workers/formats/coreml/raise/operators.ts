@@ -1,5 +1,6 @@
 import type { Value } from '../../../graph/value.ts';
 import { attention } from './attention.ts';
+import { DETECTION } from './detection.ts';
 import { INDEXING } from './indexing.ts';
 import { type Call, onnxDType, type Raise } from './raising.ts';
 import { RECURRENT } from './recurrent.ts';
@@ -191,6 +192,7 @@ function reduceMean(call: Call): Value {
 
 export const OPERATORS: Readonly<Record<string, Raise>> = {
   ...INDEXING,
+  ...DETECTION,
   ...RECURRENT,
   abs: same('Abs'),
   acos: same('Acos'),
