@@ -1,5 +1,5 @@
 /** Where an artifact will load, from what its format asks for: the rows of "will it load there?". */
-import type { LoadRow } from '../protocol/facts.ts';
+import type { LoadRow } from '../protocol/package-facts.ts';
 
 /**
  * Core ML's specification version by the first systems that read it (Model.proto of Core ML): a package for an iOS loads on

@@ -1,5 +1,5 @@
 /** The model card of a package: what was measured, filled in; what only the author can say, left open and said to be. */
-import type { Artifact, PackageFacts } from '../protocol/facts.ts';
+import type { Artifact, PackageFacts } from '../protocol/package-facts.ts';
 import type { Preprocess } from '../protocol/request.ts';
 import { HONE_VERSION } from '../protocol/version.ts';
 import { inComment } from './snippets/literals.ts';

@@ -3,7 +3,7 @@
  * ONNX Runtime's documentation (docs/reference/compatibility.md); 1.21 took ONNX 1.17 in (pull request 21897). What is newer
  * than the table is known only to load in the version that was there to try it.
  */
-import type { LoadRow } from '../protocol/facts.ts';
+import type { LoadRow } from '../protocol/package-facts.ts';
 
 interface Release {
   readonly version: string;

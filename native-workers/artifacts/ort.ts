@@ -15,7 +15,7 @@ import { cloneModel } from '../graph/clone.ts';
 import type { Model } from '../graph/model.ts';
 import type { ValueInfo } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
-import type { LoadRow } from '../protocol/facts.ts';
+import type { LoadRow } from '../protocol/package-facts.ts';
 import { artifactName } from './file-name.ts';
 import { ONNXRUNTIME_SYSTEMS } from './loads.ts';
 import { compareVersions, ORT_FORMAT_MINIMUM, onnxRuntimeMinimum } from './onnxruntime-versions.ts';

@@ -7,7 +7,7 @@ import type { DType } from '../graph/dtype.ts';
 import type { Model } from '../graph/model.ts';
 import type { Value } from '../graph/value.ts';
 import type { Engine, Feeds, SessionOptions } from '../lib/engine.ts';
-import type { LoadRow, unsupportedNodeSchema } from '../protocol/facts.ts';
+import type { LoadRow, unsupportedNodeSchema } from '../protocol/package-facts.ts';
 import type { Preprocess } from '../protocol/request.ts';
 import type { TargetFacts } from './target-facts.ts';
 
@@ -56,6 +56,8 @@ export interface ArtifactOperator {
 export interface WrittenArtifact {
   /** Of the main file or folder, relative to the target's folder. */
   readonly path: string;
+  /** Further main files with the same signature, for other devices or loaded in another way; each is checked too. */
+  readonly variants?: readonly WrittenVariant[];
   /** All files, relative likewise. */
   readonly files: readonly string[];
   /** What the device must have: `{ iOS: '16' }`. */
@@ -69,6 +71,15 @@ export interface WrittenArtifact {
   readonly operators?: () => readonly ArtifactOperator[] | Promise<readonly ArtifactOperator[]>;
   /** In place of the target's, where it depends on the options (float16). */
   readonly tolerance?: ArtifactTarget['tolerance'];
+  /** What makes the main file alone, where the options made variants beside it. */
+  readonly options?: object;
+}
+
+export interface WrittenVariant {
+  /** As that of `WrittenArtifact`. */
+  readonly path: string;
+  /** What makes this file and no other, for the check and the search for what differs. */
+  readonly options: object;
 }
 
 export interface ArtifactSignature {

@@ -7,6 +7,7 @@ import { Workspace } from '../host/workspace.ts';
 import { toHoneError } from '../protocol/errors.ts';
 import type { Manifest, StageName } from '../protocol/facts.ts';
 import type { ReportDocument } from '../report/document.ts';
+import { readPackageFacts } from '../report/facts-files.ts';
 import { openReport } from '../report/read.ts';
 import type { CommandResult, Context } from './cli.ts';
 import { exitCodeOfRun, optimizeDocument } from './optimize-document.ts';
@@ -45,13 +46,19 @@ export async function followRun(run: ActiveRun, context: Context): Promise<Comma
 /** The result of a run as it stands in its folder. */
 export async function runResult(folder: string, manifest: Manifest): Promise<CommandResult> {
   const report = await readReport(folder);
-  const document = optimizeDocument(folder, manifest, report);
+  // A cancelled run has no report, but may have made packages.
+  const packages = report === null ? await readPackageFacts(folder, manifest) : null;
+  const document = optimizeDocument(folder, manifest, report, packages);
   const { error } = document;
   const failure =
     error === undefined
       ? ''
       : `\n\n${error.code}: ${error.message}${error.hint === undefined ? '' : `\n${error.hint}`}`;
-  return { json: document, text: runText(folder, manifest, report) + failure, exitCode: exitCodeOfRun(document) };
+  return {
+    json: document,
+    text: runText(folder, manifest, report, packages) + failure,
+    exitCode: exitCodeOfRun(document),
+  };
 }
 
 /** null for a run that has none. Throws `report-version` and `report-invalid`. */

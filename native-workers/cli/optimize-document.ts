@@ -1,7 +1,8 @@
 /** `hone optimize --json` (and `resume`, and `show`), from the manifest of a run and its report. */
 import { isAbsolute, join } from 'node:path';
 import { type ErrorData, exitCodeOf } from '../protocol/errors.ts';
-import type { Artifact, Manifest, ModelFile } from '../protocol/facts.ts';
+import type { Manifest, ModelFile } from '../protocol/facts.ts';
+import type { Artifact, PackageFacts } from '../protocol/package-facts.ts';
 import type { BudgetRow, ReportDocument, Stats, Verdict } from '../report/document.ts';
 import { dataOf, type Outcome } from '../report/outcome.ts';
 import { packSucceeded } from './pack-text.ts';
@@ -65,7 +66,13 @@ export interface OptimizeDocument {
   readonly report: string | null;
 }
 
-export function optimizeDocument(folder: string, manifest: Manifest, report: ReportDocument | null): OptimizeDocument {
+/** `packages`: of a run without a report. */
+export function optimizeDocument(
+  folder: string,
+  manifest: Manifest,
+  report: ReportDocument | null,
+  packages: PackageFacts | null = null,
+): OptimizeDocument {
   const error = errorOf(manifest);
   const sections = report?.sections;
   const parts = {
@@ -100,7 +107,7 @@ export function optimizeDocument(folder: string, manifest: Manifest, report: Rep
     latency: latencyOf(report),
     size: sizeOf(report),
     budgets: report?.budgets ?? [],
-    ...artifactsOf(report),
+    ...(packages === null ? artifactsOf(report) : { artifacts: packages.artifacts }),
     verdict: report?.verdict ?? null,
     absent: Object.fromEntries(Object.entries(parts).flatMap(([name, part]) => absence(name, part))),
     report: report === null ? null : join(folder, 'report.json'),

@@ -1,5 +1,5 @@
 /** Packages on a terminal: what was made, how it did on its runtime, where it will load, and what did not fit. */
-import type { Artifact, PackageFacts } from '../protocol/facts.ts';
+import type { Artifact, PackageFacts } from '../protocol/package-facts.ts';
 import { formatBytes } from '../report/format.ts';
 import { plain, table } from './text.ts';
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '../protocol/facts.ts';
+import type { PackageFacts } from '../protocol/package-facts.ts';
 import type { ReportDocument } from '../report/document.ts';
 import { formatCell, formatNumber, formatRowChange } from '../report/format.ts';
 import { dataOf } from '../report/outcome.ts';
@@ -10,8 +11,15 @@ import { pairs, plain, table } from './text.ts';
 
 const MOST_WARNINGS = 8;
 
-export function runText(folder: string, manifest: Manifest, report: ReportDocument | null): string {
+/** `packages`: of a run without a report. */
+export function runText(
+  folder: string,
+  manifest: Manifest,
+  report: ReportDocument | null,
+  packages: PackageFacts | null = null,
+): string {
   const parts = report === null ? [] : reportParts(report);
+  if (packages !== null) parts.push(packText(packages));
   const leftOut = [...stageLines(manifest), ...(report === null ? [] : passLines(report))];
   if (leftOut.length > 0) parts.push(`left out\n${leftOut.join('\n')}`);
   parts.push(pairs(places(folder, manifest)));

@@ -5,6 +5,7 @@
  * Failure is local. Without the inspect and optimize stages there is no result, so their failure fails the run; a failed
  * evaluation, benchmark or packaging is a row, and the report says so. The report is made whatever failed before it.
  */
+import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
@@ -13,7 +14,7 @@ import { Log } from '../lib/log.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import { environmentSchema, type Manifest, STAGES, type StageName } from '../protocol/facts.ts';
 import type { JobResult } from '../protocol/jobs.ts';
-import type { Progress } from '../protocol/messages.ts';
+import { type Progress, withLive } from '../protocol/messages.ts';
 import type { RunRequest } from '../protocol/request.ts';
 import type { StudioEvent } from '../protocol/studio.ts';
 import { HONE_VERSION, RUN_SCHEMA_VERSION } from '../protocol/version.ts';
@@ -95,6 +96,12 @@ export class ActiveRun {
     return this.#manifest;
   }
 
+  /** The last that the stage that is going on told, with what it had found; null between stages. */
+  get progress(): { stage: StageName; progress: Progress } | null {
+    const stage = this.#manifest.stages.find(({ status }) => status === 'running')?.name;
+    return stage === undefined || this.#progress === null ? null : { stage, progress: this.#progress };
+  }
+
   /** Calls the listener for every event from now on, until the returned function is called. */
   subscribe(listener: (event: RunEvent) => void): () => void {
     this.#listeners.add(listener);
@@ -144,7 +151,7 @@ export class ActiveRun {
       signal: this.#cancelled.signal,
       scratch: this.folder,
       onProgress: (progress) => {
-        this.#progress = progress;
+        this.#progress = withLive(progress, this.#progress);
         this.#emit({ type: 'progress', run: this.id, stage: name, progress });
       },
       onLog: (level, message) => this.#tell(level, message),
@@ -177,7 +184,8 @@ export class ActiveRun {
     await removeLeftovers(this.folder).catch(() => undefined);
     if (error.code === 'cancelled') {
       const reason = this.#progress === null ? {} : { reason: `Stopped at: ${progressText(this.#progress)}.` };
-      await this.#setRow(name, { status: 'cancelled', ...reason }, { status: 'cancelled' });
+      const row = { status: 'cancelled', ...reason, ...(await this.#keptFacts(name)) } as const;
+      await this.#setRow(name, row, { status: 'cancelled' });
       return;
     }
     const data = error.toData();
@@ -185,6 +193,13 @@ export class ActiveRun {
     // The first error is the cause; a report that fails after it is a consequence.
     const changes = fatal && this.#manifest.error === undefined ? { error: data } : {};
     await this.#setRow(name, { status: 'failed', error: data }, changes);
+  }
+
+  /** The facts of a stage that was stopped: packaging writes those of each artifact as soon as it is made. */
+  async #keptFacts(name: StageName): Promise<Pick<StageRow, 'file' | 'sha256'>> {
+    const file = stageFile(name);
+    if (name !== 'package' || !existsSync(join(this.folder, file))) return {};
+    return { file, sha256: (await hashFile(join(this.folder, file))).sha256 };
   }
 
   async #copyOut(): Promise<void> {

@@ -11,6 +11,7 @@ import { PRESETS } from '../passes/presets.ts';
 import { findPass, PASSES } from '../passes/registry.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { Manifest } from '../protocol/facts.ts';
+import { MOST_LIVE } from '../protocol/live.ts';
 import { type Preprocess, runRequestSchema } from '../protocol/request.ts';
 import { schemaText } from '../protocol/schema-text.ts';
 import {
@@ -22,6 +23,8 @@ import {
   type StudioResult,
 } from '../protocol/studio.ts';
 import { HONE_VERSION } from '../protocol/version.ts';
+import { readPackageFacts } from '../report/facts-files.ts';
+import { liveTargetOf } from '../report/live-target.ts';
 import { openReport } from '../report/read.ts';
 import { renderReport } from '../report/render.ts';
 import { verify } from '../report/verify.ts';
@@ -143,6 +146,7 @@ export class Studio {
       },
       'runs.resume': async ({ id }) => this.#watch(await workspace.resumeRun(ownRun(id))),
       'runs.manifest': async ({ id }) => withoutPaths((await workspace.openRun(ownRun(id))).manifest),
+      'runs.progress': async ({ id }) => workspace.activeRun(ownRun(id))?.progress ?? this.#keptProgress(id),
       'runs.log': async ({ id }) => readRunLog((await workspace.openRun(ownRun(id))).folder),
       'runs.grants': async ({ id }) => {
         const { manifest } = await workspace.openRun(ownRun(id));
@@ -187,6 +191,25 @@ export class Studio {
         const name = `${document.run.id}.${format}`;
         const saved = await this.#ports.save(name, text);
         return { name, text: saved === null ? text : null, saved: saved === true };
+      },
+    };
+  }
+
+  /** Of a run whose packaging was cancelled: the table of what had been made. */
+  async #keptProgress(id: string): Promise<StudioResult<'runs.progress'>> {
+    const { folder, manifest } = await this.#workspace.openRun(ownRun(id));
+    if (manifest.status !== 'cancelled') return null;
+    const facts = await readPackageFacts(folder, manifest);
+    if (facts === null) return null;
+    const targets = facts.artifacts.map(liveTargetOf);
+    const done = targets.filter(({ step }) => step !== 'cancelled').length;
+    return {
+      stage: 'package',
+      progress: {
+        phase: 'cancelled',
+        done,
+        total: targets.length,
+        live: { kind: 'targets', total: targets.length, targets: targets.slice(0, MOST_LIVE) },
       },
     };
   }

@@ -3,13 +3,8 @@
  * tensors or models. A stage job writes its facts file itself; only the small result comes back.
  */
 import { z } from 'zod';
-import {
-  benchmarkFactsSchema,
-  environmentSchema,
-  inspectFactsSchema,
-  noteSchema,
-  packageFactsSchema,
-} from './facts.ts';
+import { benchmarkFactsSchema, environmentSchema, inspectFactsSchema, noteSchema } from './facts.ts';
+import { packageFactsSchema } from './package-facts.ts';
 import { dataPreviewSchema } from './preview.ts';
 import { benchmarkOptionsSchema, preprocessSchema, runRequestSchema } from './request.ts';
 

@@ -14,6 +14,12 @@ export const progressSchema = z.strictObject({
 });
 export type Progress = z.infer<typeof progressSchema>;
 
+/** With what was found before: it stands until the phase is another, or more is told. */
+export function withLive(progress: Progress, before: Progress | null): Progress {
+  if (progress.live !== undefined || before?.live === undefined || before.phase !== progress.phase) return progress;
+  return { ...progress, live: before.live };
+}
+
 export const hostMessageSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('start'), protocol: z.number(), job: z.string(), request: z.unknown() }),
   /** A flag that the job sees between steps; a job that does not stop soon is killed. */

@@ -4,8 +4,9 @@
  */
 import { z } from 'zod';
 import { errorDataSchema } from './errors.ts';
-import { inspectFactsSchema, manifestSchema, packageFactsSchema } from './facts.ts';
+import { inspectFactsSchema, manifestSchema } from './facts.ts';
 import { progressSchema } from './messages.ts';
+import { packageFactsSchema } from './package-facts.ts';
 import { dataPreviewSchema, samplePreviewSchema } from './preview.ts';
 import { recipeSchema } from './recipe.ts';
 import { preprocessSchema, runRequestSchema } from './request.ts';
@@ -128,6 +129,14 @@ export const STUDIO_METHODS = {
   'runs.cancel': { params: z.strictObject({ id: z.string() }), result: z.strictObject({}) },
   'runs.resume': { params: z.strictObject({ id: z.string() }), result: z.strictObject({ id: z.string() }) },
   'runs.manifest': { params: z.strictObject({ id: z.string() }), result: manifestSchema },
+  /**
+   * The last that its running stage told, for a page that was not there. Of a run whose packaging was cancelled, what had been
+   * made; null for other runs that do not go on here.
+   */
+  'runs.progress': {
+    params: z.strictObject({ id: z.string() }),
+    result: z.strictObject({ stage: z.string(), progress: progressSchema }).nullable(),
+  },
   /** What the run told so far; times in milliseconds since 1970. */
   'runs.log': {
     params: z.strictObject({ id: z.string() }),

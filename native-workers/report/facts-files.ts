@@ -10,9 +10,9 @@ import {
   type Manifest,
   manifestSchema,
   optimizeFactsSchema,
-  packageFactsSchema,
   type StageName,
 } from '../protocol/facts.ts';
+import { type PackageFacts, packageFactsSchema } from '../protocol/package-facts.ts';
 import type { StageFacts } from './input.ts';
 
 /** Throws `run-corrupt` when there is none that can be read. */
@@ -34,6 +34,13 @@ export async function readStageFacts(folder: string, manifest: Manifest): Promis
     benchmark: await read('benchmark', benchmarkFactsSchema),
     package: await read('package', packageFactsSchema),
   };
+}
+
+/** What a package stage made, one that was cancelled too; null where it made nothing. Throws likewise. */
+export async function readPackageFacts(folder: string, { stages }: Manifest): Promise<PackageFacts | null> {
+  const stage = stages.find(({ name }) => name === 'package');
+  if (stage?.file === undefined) return null;
+  return readChecked(join(folder, basename(stage.file)), packageFactsSchema);
 }
 
 async function readChecked<Value>(file: string, schema: z.ZodType<Value>): Promise<Value> {

@@ -21,6 +21,11 @@ export function formatElement(value: number): string {
   return digits(value);
 }
 
+/** Differences of float arithmetic are small: `1.9e−6`. */
+export function formatDifference(value: number): string {
+  return value === 0 || value >= 0.001 ? formatPlain(value) : value.toExponential(1).replace('-', MINUS);
+}
+
 export function formatMs(ms: number): string {
   return Math.abs(ms) >= 1000 ? `${digits(ms / 1000)} s` : `${digits(ms)} ms`;
 }

@@ -7,9 +7,9 @@ import {
   type Manifest,
   manifestSchema,
   optimizeFactsSchema,
-  packageFactsSchema,
   type StageName,
 } from '../protocol/facts.ts';
+import { packageFactsSchema } from '../protocol/package-facts.ts';
 import { failed, notMeasured, type Outcome } from './outcome.ts';
 
 /** The facts of the stages, each as its file holds them; null when the stage left none. */

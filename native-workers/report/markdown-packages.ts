@@ -1,5 +1,5 @@
 /** The packages for devices in Markdown: what was made and how each did on its own runtime; where they load is folded. */
-import type { Artifact } from '../protocol/facts.ts';
+import type { Artifact } from '../protocol/package-facts.ts';
 import { formatBytes, formatElement, formatNumber, formatPlain, formatShare } from './format.ts';
 import { folded, table } from './markdown-blocks.ts';
 import { labelOfMetric, unitOfMetric } from './metric.ts';

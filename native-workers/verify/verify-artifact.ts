@@ -2,7 +2,8 @@
 import type { ArtifactSignature, ArtifactTarget } from '../artifacts/target.ts';
 import type { Feeds, Session } from '../lib/engine.ts';
 import { toHoneError } from '../protocol/errors.ts';
-import type { Verification } from '../protocol/facts.ts';
+import type { LiveCheck } from '../protocol/live.ts';
+import type { Verification } from '../protocol/package-facts.ts';
 import { ArtifactClient } from './artifact-client.ts';
 import { Comparison, type Difference } from './compare.ts';
 
@@ -24,7 +25,8 @@ export interface VerifyRequest {
   readonly reference: Session;
   /** One sample each. */
   readonly inputs: readonly Feeds[];
-  readonly progress: (done: number, total: number, what: string) => Promise<void>;
+  /** Called at the start, after each sample and at each end, with all runtimes in the order they are run on. */
+  readonly watch: (checks: readonly LiveCheck[]) => Promise<void>;
 }
 
 /**
@@ -32,16 +34,21 @@ export interface VerifyRequest {
  * the result of the whole; the numbers stay those of the own runtime. Throws `cancelled` only.
  */
 export async function verifyArtifact(request: VerifyRequest): Promise<Verification> {
-  const { title, runtimeModule, otherRuntimes = [] } = request.target;
-  const verification = await runOn(runtimeModule, title, request);
-  const others: NonNullable<Verification['others']> = [];
-  for (const { title: other, module } of otherRuntimes) {
-    const { tolerance } = request.target;
-    const target = { ...request.target, tolerance: { ...tolerance, steps: tolerance.steps * OTHER_STEPS } };
-    const { runtime, status, reason, samples, maxAbs, cosine } = await runOn(module, other, {
-      ...request,
-      target,
+  const { title, runtimeModule, otherRuntimes = [], tolerance } = request.target;
+  const own: Runtime = { title, module: runtimeModule, isOwn: true, tolerance };
+  const further = otherRuntimes.map(
+    (other): Runtime => ({ ...other, isOwn: false, tolerance: { ...tolerance, steps: tolerance.steps * OTHER_STEPS } }),
+  );
+  const checks = [own, ...further].map(({ title: name }) => waiting(name, request.inputs.length));
+  const run = (runtime: Runtime, place: number): Promise<Verification> =>
+    runOn(runtime, request, async (found) => {
+      checks[place] = { ...(checks[place] as LiveCheck), ...found };
+      await request.watch([...checks]);
     });
+  const verification = await run(own, 0);
+  const others: NonNullable<Verification['others']> = [];
+  for (const [index, other] of further.entries()) {
+    const { runtime, status, reason, samples, maxAbs, cosine } = await run(other, index + 1);
     others.push({ runtime, status, ...(reason === undefined ? {} : { reason }), samples, maxAbs, cosine });
   }
   if (others.length === 0) return verification;
@@ -55,8 +62,34 @@ export async function verifyArtifact(request: VerifyRequest): Promise<Verificati
   };
 }
 
-/** `title` names the runtime until it says its own name. A further runtime that is not on this machine is no refusal. */
-async function runOn(module: string, title: string, request: VerifyRequest): Promise<Verification> {
+interface Runtime {
+  /** Names it until it says its own name. */
+  readonly title: string;
+  readonly module: string;
+  /** One that is not the target's own may be missing on this machine; that is no refusal. */
+  readonly isOwn: boolean;
+  readonly tolerance: ArtifactTarget['tolerance'];
+}
+
+type Found = (check: Partial<LiveCheck>) => Promise<void>;
+
+function waiting(runtime: string, of: number): LiveCheck {
+  return { runtime, status: 'waiting', samples: 0, of, maxAbs: null, cosine: null, top1Agreement: null };
+}
+
+async function runOn(runtime: Runtime, request: VerifyRequest, found: Found): Promise<Verification> {
+  await found({ status: 'running' });
+  const verification = await compareOn(runtime, request, found);
+  const { status, reason } = verification;
+  await found({ ...soFar(verification), status, ...(reason === undefined ? {} : { reason }) });
+  return verification;
+}
+
+async function compareOn(
+  { title, module, isOwn, tolerance }: Runtime,
+  request: VerifyRequest,
+  found: Found,
+): Promise<Verification> {
   const comparison = new Comparison();
   let runtime = title;
   let client: ArtifactClient | null = null;
@@ -67,25 +100,35 @@ async function runOn(module: string, title: string, request: VerifyRequest): Pro
     const steps = new Map(
       request.signature.outputs.flatMap(({ source, step }) => (step === undefined ? [] : [[source, step] as const])),
     );
-    for (const [index, feeds] of request.inputs.entries()) {
+    for (const feeds of request.inputs) {
       const expected = await request.reference.run(feeds);
       comparison.add(expected, await client.run(feeds), steps);
-      await request.progress(index + 1, request.inputs.length, `checking on ${runtime}`);
+      await found(soFar(measured(runtime, comparison.result())));
     }
-    return judge(runtime, comparison.result(), errorsOf(client), request.target.tolerance);
+    return judge(runtime, comparison.result(), errorsOf(client), tolerance);
   } catch (thrown) {
     const error = toHoneError(thrown);
     if (error.code === 'cancelled') throw error;
     const difference = comparison.result();
     return {
       ...measured(runtime, difference),
-      status: error.code === 'runtime-missing' && module !== request.target.runtimeModule ? 'not-run' : 'refused',
+      status: error.code === 'runtime-missing' && !isOwn ? 'not-run' : 'refused',
       reason: error.message,
       errors: client === null ? [] : errorsOf(client),
     };
   } finally {
     await client?.end();
   }
+}
+
+function soFar({
+  runtime,
+  samples,
+  maxAbs,
+  cosine,
+  top1Agreement,
+}: Omit<Verification, 'status' | 'errors'>): Partial<LiveCheck> {
+  return { runtime, samples, maxAbs, cosine, top1Agreement };
 }
 
 function errorsOf(client: ArtifactClient): string[] {

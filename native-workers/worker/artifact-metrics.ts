@@ -5,7 +5,7 @@ import { type ModelSignature, signatureOf } from '../datasets/signature.ts';
 import type { Model } from '../graph/model.ts';
 import type { Engine, Session, ValueInfo } from '../lib/engine.ts';
 import { judge } from '../metrics/evaluate.ts';
-import type { Verification } from '../protocol/facts.ts';
+import type { Verification } from '../protocol/package-facts.ts';
 import type { Preprocess } from '../protocol/request.ts';
 import { ArtifactClient } from '../verify/artifact-client.ts';
 import { compareOnData } from './evaluation.ts';

@@ -1,7 +1,7 @@
 /** Sizes of artifacts against the budgets of device profiles (`assets/device-profiles`) and the user's own. */
 import { z } from 'zod';
 import profilesFile from '../../assets/device-profiles/profiles.json' with { type: 'json' };
-import type { Artifact, PackageFacts } from '../protocol/facts.ts';
+import type { Artifact, PackageFacts } from '../protocol/package-facts.ts';
 
 const profilesSchema = z.strictObject({
   schema: z.literal(1),

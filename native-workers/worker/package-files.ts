@@ -5,7 +5,7 @@ import { modelCard } from '../artifacts/model-card.ts';
 import { snippetsFor } from '../artifacts/snippets/snippets.ts';
 import type { WrittenArtifact } from '../artifacts/target.ts';
 import { hashFiles } from '../lib/hash-file.ts';
-import type { Artifact, PackageFacts } from '../protocol/facts.ts';
+import type { Artifact, PackageFacts } from '../protocol/package-facts.ts';
 import type { Knowledge } from './package-knowledge.ts';
 
 /** Stands in every package: a folder without it is not replaced. */

@@ -1,6 +1,7 @@
 /** The package stage of a run: artifacts of the optimised model, or of the source when the recipe made none. */
 import { basename, join } from 'node:path';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
+import type { PackageFacts } from '../protocol/package-facts.ts';
 import { readManifest } from '../report/facts-files.ts';
 import type { Job } from './job.ts';
 import { makePackages } from './packaging.ts';
@@ -10,6 +11,8 @@ export const stagePackage: Job<'stage-package'> = async ({ run, file, request },
   if (targets.length === 0) return { models: [], skipped: 'No targets were asked for.' };
   const manifest = await readManifest(run);
   const optimised = manifest.models.findLast(({ id }) => id !== 'source');
+  const write = (facts: PackageFacts): Promise<void> =>
+    writeFileAtomic(join(run, basename(file)), `${JSON.stringify(facts, null, 1)}\n`);
   const facts = await makePackages(
     {
       model: optimised === undefined ? manifest.source.path : join(run, optimised.path),
@@ -26,7 +29,8 @@ export const stagePackage: Job<'stage-package'> = async ({ run, file, request },
       seed: request.seed,
     },
     context,
+    write,
   );
-  await writeFileAtomic(join(run, basename(file)), `${JSON.stringify(facts, null, 1)}\n`);
+  await write(facts);
   return { models: [] };
 };

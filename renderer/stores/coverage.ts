@@ -1,7 +1,7 @@
 /** What each target can express of the model that is being prepared, once it was asked. */
 import { create } from 'zustand';
 import { type ErrorData, toHoneError } from '../../native-workers/protocol/errors.ts';
-import type { Artifact } from '../../native-workers/protocol/facts.ts';
+import type { Artifact } from '../../native-workers/protocol/package-facts.ts';
 import type { StudioParams } from '../../native-workers/protocol/studio.ts';
 import { studio } from './session.ts';
 

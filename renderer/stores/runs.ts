@@ -2,8 +2,7 @@
 import { create } from 'zustand';
 import { type ErrorData, toHoneError } from '../../native-workers/protocol/errors.ts';
 import type { Manifest } from '../../native-workers/protocol/facts.ts';
-import type { Live } from '../../native-workers/protocol/live.ts';
-import type { Progress } from '../../native-workers/protocol/messages.ts';
+import { type Progress, withLive } from '../../native-workers/protocol/messages.ts';
 import type { StudioEvent, StudioResult } from '../../native-workers/protocol/studio.ts';
 import { studio } from './session.ts';
 
@@ -12,10 +11,8 @@ export type LogLine = StudioResult<'runs.log'>[number];
 
 export interface LiveRun {
   readonly manifest: Manifest | null;
-  /** Of the stage that runs now. */
+  /** Of the stage that runs now, with what it found so far. */
   readonly progress: { readonly stage: string; readonly value: Progress } | null;
-  /** What the running pass found so far: the last that was told in this phase. */
-  readonly live: Live | null;
   readonly log: readonly LogLine[];
   /** When this page saw the running stage begin; milliseconds since 1970. */
   readonly stageSince: number | null;
@@ -26,7 +23,6 @@ export interface LiveRun {
 const NEW_RUN: LiveRun = {
   manifest: null,
   progress: null,
-  live: null,
   log: [],
   stageSince: null,
   cancelling: false,
@@ -51,8 +47,7 @@ export function applyRunEvent(
         ...runs,
         [id]: {
           ...run,
-          progress: { stage: event.stage, value: event.progress },
-          live: event.progress.live ?? (run.progress?.value.phase === event.progress.phase ? run.live : null),
+          progress: { stage: event.stage, value: withLive(event.progress, run.progress?.value ?? null) },
         },
       };
     case 'log':
@@ -72,7 +67,6 @@ function withManifest(run: LiveRun, manifest: Manifest, now: number): LiveRun {
     error: null,
     stageSince: stage === null ? null : same ? run.stageSince : now,
     progress: run.progress?.stage === stage ? run.progress : null,
-    live: run.progress?.stage === stage ? run.live : null,
     cancelling: run.cancelling && manifest.status === 'running',
   };
 }
@@ -88,6 +82,10 @@ export async function loadRun(id: string): Promise<void> {
     useRuns.setState(({ runs }) => ({ runs: applyRunEvent(runs, { type: 'run', manifest }, Date.now()) }));
     const log = await studio().call('runs.log', { id });
     patch(id, (run) => ({ log: mergeLog(log, run.log) }));
+    const { status } = manifest;
+    const told = status === 'running' || status === 'cancelled' ? await studio().call('runs.progress', { id }) : null;
+    // What came in while it was asked for is newer.
+    if (told !== null) patch(id, (run) => ({ progress: run.progress ?? { stage: told.stage, value: told.progress } }));
   } catch (error) {
     patch(id, () => ({ error: toHoneError(error).toData() }));
   }

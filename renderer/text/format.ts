@@ -1,5 +1,6 @@
 /** Numbers as the screens write them; those that stand in reports too are written as there. */
 import * as report from '../../native-workers/report/format.ts';
+import { unitOfMetric } from '../../native-workers/report/metric.ts';
 
 const MISSING = '–';
 
@@ -97,6 +98,21 @@ export function formatClock(time: number): string {
 
 export function formatShape(shape: readonly (number | string | null)[]): string {
   return shape.length === 0 ? 'scalar' : shape.map((dim) => dim ?? '?').join(' × ');
+}
+
+/** How far two elements are apart, down to float arithmetic: `0.0123`, `1.9e−6`; a dash where nothing was measured. */
+export function formatDifference(value: number | null): string {
+  return value === null ? MISSING : report.formatDifference(value);
+}
+
+/** `0.99998`; a dash where nothing was measured. */
+export function formatCosine(value: number | null): string {
+  return value === null ? MISSING : report.formatPlain(value);
+}
+
+/** `99.42 %`, `0.913`. */
+export function formatMetric(value: number, unit: string): string {
+  return report.formatNumber(value, unitOfMetric({ unit }));
 }
 
 /** Three significant digits: for elements of tensors. */

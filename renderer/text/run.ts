@@ -46,6 +46,45 @@ export const RUN = {
       layers === 0 ? 'all layers INT8' : `${layers} ${layers === 1 ? 'layer' : 'layers'} float`,
     best: 'best so far',
   },
+  targets: {
+    title: 'Targets',
+    of: (ended: number, total: number) => `${ended} of ${total} done`,
+    more: (shown: number, total: number) => `${shown} of ${total} are shown`,
+    columns: {
+      name: 'Target and runtime',
+      samples: 'Samples',
+      maxAbs: 'Max error',
+      cosine: 'Cosine',
+      same: 'Agreement',
+      status: 'Status',
+    },
+    covers: (supported: number, nodes: number) =>
+      supported === nodes ? `all ${nodes} nodes` : `${supported} of ${nodes} nodes`,
+    samples: (done: number, of: number) => (done === of ? String(of) : `${done} of ${of}`),
+    metric: (name: string) => `${name} on your data`,
+    metricOf: (before: string, after: string) => `${before} → ${after}`,
+    step: {
+      waiting: 'Waiting',
+      coverage: 'Coverage',
+      writing: 'Writing',
+      checking: 'Checking',
+      searching: 'Searching',
+      measuring: 'Measuring',
+      done: 'Done',
+      failed: 'Failed',
+      cancelled: 'Not made',
+    },
+    check: {
+      waiting: 'Waiting',
+      running: 'Running',
+      passed: 'Passed',
+      failed: 'Failed',
+      refused: 'Refused',
+      'not-run': 'Not run',
+    },
+    ended: (name: string, reason: string | undefined) =>
+      reason === undefined ? `${name} is done.` : `${name} failed. ${reason}`,
+  },
   announce: (stage: string, phase: string, done: number, total: number | null) =>
     total === null
       ? `${stage}: ${phase}`

@@ -4,16 +4,15 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { HoneError } from '../../native-workers/protocol/errors.ts';
-import type { Artifact } from '../../native-workers/protocol/facts.ts';
+import type { Artifact } from '../../native-workers/protocol/package-facts.ts';
 import { buildReport } from '../../native-workers/report/build.ts';
 import type { ReportDocument } from '../../native-workers/report/document.ts';
-import { launchChromium } from '../helpers/chromium.ts';
-import { grant, HELLO, type MadeUpStudio, manifest, startMadeUpStudio } from '../helpers/made-up-studio.ts';
+import { madeUpPage } from '../helpers/made-up-page.ts';
+import { grant, HELLO, type MadeUpStudio, manifest } from '../helpers/made-up-studio.ts';
 import { goldenInput } from '../helpers/report-runs.ts';
-import { StudioPage } from '../helpers/studio.ts';
+import type { StudioPage } from '../helpers/studio.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
 
 const PIXEL =
@@ -115,39 +114,27 @@ async function madeUpReport(): Promise<ReportDocument> {
   return buildReport(run, facts);
 }
 
-let browser: Browser;
-let made: MadeUpStudio;
-let studio: StudioPage;
 let report: ReportDocument;
 
+const page = madeUpPage(() => ({
+  'runs.manifest': () => manifest('run-x', 5, 'done'),
+  'reports.ofRun': () => report,
+  'reports.open': () => report,
+}));
+let made: MadeUpStudio;
+let studio: StudioPage;
+
 beforeAll(async () => {
-  browser = await launchChromium();
   report = await madeUpReport();
 });
 
-afterAll(() => browser.close());
-
 beforeEach(async () => {
-  made = await startMadeUpStudio({
-    'files.grantPath': ({ path }) => grant(path),
-    'runs.manifest': () => manifest('run-x', 5, 'done'),
-    'reports.ofRun': () => report,
-    'reports.open': () => report,
-  });
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  studio = new StudioPage(page, process.pid, () => page.close());
-  await page.goto(made.host.address);
-  await page.getByRole('navigation', { name: 'Navigation' }).waitFor();
-});
-
-afterEach(async () => {
-  await studio.close();
-  await made.close();
-  expect(studio.troubles).toEqual([]);
+  ({ made, studio } = page);
+  await page.open();
 });
 
 async function openReport(): Promise<void> {
-  await studio.page.goto(`${new URL(made.host.address).origin}/#/run/run-x/report`);
+  await page.open('run/run-x/report');
   await studio.heading('Before and after').waitFor();
 }
 

@@ -5,20 +5,11 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { HoneError } from '../../native-workers/protocol/errors.ts';
-import { launchChromium } from '../helpers/chromium.ts';
-import {
-  FACTS,
-  grant,
-  HELLO,
-  type MadeUpStudio,
-  manifest,
-  startMadeUpStudio,
-  summary,
-} from '../helpers/made-up-studio.ts';
-import { StudioPage } from '../helpers/studio.ts';
+import { madeUpPage } from '../helpers/made-up-page.ts';
+import { FACTS, grant, HELLO, type MadeUpStudio, manifest, summary } from '../helpers/made-up-studio.ts';
+import type { StudioPage } from '../helpers/studio.ts';
 
 const HOSTILE = `"><img src=x onerror=alert(1)>${'very-long-'.repeat(40)}\u202e.onnx`;
 const SIZES = [
@@ -26,38 +17,14 @@ const SIZES = [
   { width: 1920, height: 1080 },
 ] as const;
 
-let browser: Browser;
+const page = madeUpPage();
+const { open, openModel } = page;
 let made: MadeUpStudio;
 let studio: StudioPage;
 
-beforeAll(async () => {
-  browser = await launchChromium();
+beforeEach(() => {
+  ({ made, studio } = page);
 });
-
-afterAll(() => browser.close());
-
-beforeEach(async () => {
-  made = await startMadeUpStudio({ 'files.grantPath': ({ path }) => grant(path) });
-  const page = await browser.newPage({ viewport: SIZES[0] });
-  studio = new StudioPage(page, process.pid, () => page.close());
-});
-
-afterEach(async () => {
-  await studio.close();
-  await made.close();
-  expect(studio.troubles).toEqual([]);
-});
-
-const open = async (): Promise<void> => {
-  await studio.page.goto(made.host.address);
-  await studio.page.getByRole('navigation', { name: 'Navigation' }).waitFor();
-};
-
-const openModel = async (path = '/models/mobilenetv2.onnx'): Promise<void> => {
-  await studio.page.getByRole('textbox', { name: 'Path on the engine’s machine' }).fill(path);
-  await studio.button('Open').click();
-  await studio.heading('Summary').waitFor();
-};
 
 describe('the library', () => {
   it('holds thousands of runs, of which only those in sight are in the page', async () => {

@@ -1,35 +1,13 @@
 /** Targets in the studio: options, coverage, and what a start asks for. The answers are made up, the host and the page are the real ones. */
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { HoneError } from '../../native-workers/protocol/errors.ts';
-import { launchChromium } from '../helpers/chromium.ts';
-import { grant, type MadeUpStudio, startMadeUpStudio } from '../helpers/made-up-studio.ts';
-import { StudioPage } from '../helpers/studio.ts';
+import { madeUpPage } from '../helpers/made-up-page.ts';
 
-let browser: Browser;
-let made: MadeUpStudio;
-let studio: StudioPage;
-
-beforeAll(async () => {
-  browser = await launchChromium();
-});
-
-afterAll(() => browser.close());
-
-beforeEach(async () => {
-  made = await startMadeUpStudio({ 'files.grantPath': ({ path }) => grant(path) });
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  studio = new StudioPage(page, process.pid, () => page.close());
-});
-
-afterEach(async () => {
-  await studio.close();
-  await made.close();
-  expect(studio.troubles).toEqual([]);
-});
+const page = madeUpPage();
 
 describe('targets', () => {
   it('are chosen after a look at what each target can express', async () => {
+    const { made, studio } = page;
     const options: unknown[] = [];
     made.answers.coverage = ({ targets: [target = ''], options: given }) => {
       options.push(given);
@@ -60,10 +38,8 @@ describe('targets', () => {
       asked = [request.targets, request.targetOptions];
       throw new HoneError('disk-full', 'The library needs more room than its disk has.');
     };
-    await studio.page.goto(made.host.address);
-    await studio.page.getByRole('textbox', { name: 'Path on the engine’s machine' }).fill('/models/net.onnx');
-    await studio.button('Open').click();
-    await studio.heading('Summary').waitFor();
+    await page.open();
+    await page.openModel('/models/net.onnx');
     await studio.choosePreset('Half precision');
     await studio.button('Check coverage').click();
     await studio.page.getByText('Covers all 140 nodes.').waitFor();

@@ -22,7 +22,7 @@ import type {
 } from '../../native-workers/protocol/studio.ts';
 import { HONE_VERSION } from '../../native-workers/protocol/version.ts';
 
-type Answers = {
+export type Answers = {
   [Name in StudioMethod]?: (params: StudioParams<Name>) => StudioResult<Name> | Promise<StudioResult<Name>>;
 };
 
@@ -42,6 +42,7 @@ export async function startMadeUpStudio(answers: Answers = {}): Promise<MadeUpSt
     hello: () => HELLO,
     'runs.list': () => [],
     'runs.log': () => [],
+    'runs.progress': () => null,
     inspect: () => FACTS,
     ...answers,
   };

@@ -11,7 +11,7 @@ import { operatorName, slotOf } from '../../native-workers/formats/tflite/schema
 import type { Model } from '../../native-workers/graph/model.ts';
 import type { Feeds } from '../../native-workers/lib/engine.ts';
 import { FlatBuffer } from '../../native-workers/lib/flatbuffer-reader.ts';
-import type { Verification } from '../../native-workers/protocol/facts.ts';
+import type { Verification } from '../../native-workers/protocol/package-facts.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { verifyArtifact } from '../../native-workers/verify/verify-artifact.ts';
 import { prepareModel } from '../../native-workers/worker/prepare-model.ts';
@@ -61,7 +61,7 @@ export async function runTflite(
     signature: written.signature,
     reference,
     inputs,
-    progress: async () => undefined,
+    watch: async () => undefined,
   });
   await reference.release();
   return { written, path, verified };

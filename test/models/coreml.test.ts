@@ -10,7 +10,7 @@ import { signatureOf } from '../../native-workers/datasets/signature.ts';
 import { onnxBytes } from '../../native-workers/formats/onnx/write.ts';
 import { openModel } from '../../native-workers/formats/registry.ts';
 import type { Feeds } from '../../native-workers/lib/engine.ts';
-import type { Verification } from '../../native-workers/protocol/facts.ts';
+import type { Verification } from '../../native-workers/protocol/package-facts.ts';
 import type { Preprocess } from '../../native-workers/protocol/request.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { verifyArtifact } from '../../native-workers/verify/verify-artifact.ts';
@@ -41,7 +41,7 @@ async function verify(
     signature: made.written.signature,
     reference,
     inputs,
-    progress: async () => undefined,
+    watch: async () => undefined,
   });
   await reference.release();
   return { verified, package: made };

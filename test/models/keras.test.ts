@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { packageFactsSchema } from '../../native-workers/protocol/facts.ts';
+import { packageFactsSchema } from '../../native-workers/protocol/package-facts.ts';
 import { makePackages } from '../../native-workers/worker/packaging.ts';
 import { hasShared, SHARED } from '../helpers/shared.ts';
 import { temporaryFolder } from '../helpers/temp.ts';

@@ -1,6 +1,6 @@
 /** The artifacts for devices: what was made, what it needs, and how each did on its own runtime. */
 import { z } from 'zod';
-import { artifactSchema, packageFactsSchema } from '../../protocol/facts.ts';
+import { artifactSchema, packageFactsSchema } from '../../protocol/package-facts.ts';
 import { absenceOf } from '../input.ts';
 import { measured } from '../outcome.ts';
 import { defineSection } from '../section.ts';

@@ -2,6 +2,7 @@
 import {
   formatCount,
   formatDelta,
+  formatDifference,
   formatNumber,
   formatPlain,
   formatShare,
@@ -183,11 +184,6 @@ function ArtifactMetrics({ artifacts }: { readonly artifacts: readonly Artifact[
       })}
     />
   );
-}
-
-/** Differences of float arithmetic are small: `1.9e-6`. */
-function formatDifference(value: number): string {
-  return value === 0 || value >= 0.001 ? formatPlain(value) : value.toExponential(1).replace('-', '\u2212');
 }
 
 /** Differences of float arithmetic are far below a percent: `0.00012 %`. */

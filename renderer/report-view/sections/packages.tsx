@@ -9,7 +9,7 @@ import type { SectionProps, SectionView } from '../section-view.tsx';
 
 export const packagesView: SectionView<'packages'> = { title: 'Packages for devices', View: Packages };
 
-const MADE = { made: 'better', unsupported: 'warning', failed: 'danger' } as const;
+const MADE = { made: 'better', unsupported: 'warning', failed: 'danger', cancelled: 'neutral' } as const;
 
 function Packages({ data }: SectionProps<'packages'>) {
   const { artifacts, sizes } = data;

@@ -6,7 +6,10 @@ import { Cut } from '../../widgets/cut.tsx';
 
 type LiveOf<Kind extends Live['kind']> = Extract<Live, { kind: Kind }>;
 
-export function LivePane({ live }: { readonly live: Live }) {
+/** Targets have a table of their own; see `target-table.tsx`. */
+export type PassLive = Exclude<Live, { kind: 'targets' }>;
+
+export function LivePane({ live }: { readonly live: PassLive }) {
   return (
     <section className="pane" aria-labelledby="live">
       <h2 className="pane-title" id="live">
@@ -19,7 +22,7 @@ export function LivePane({ live }: { readonly live: Live }) {
   );
 }
 
-function detailOf(live: Live): string {
+function detailOf(live: PassLive): string {
   switch (live.kind) {
     case 'ranges':
       return RUN.live.rangesOf(live.ranges.length, live.total);

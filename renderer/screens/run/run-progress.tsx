@@ -13,6 +13,7 @@ import { LivePane } from './live-pane.tsx';
 import { RunFacts } from './run-facts.tsx';
 import { RunLog } from './run-log.tsx';
 import { StageList } from './stage-list.tsx';
+import { TargetTable } from './target-table.tsx';
 
 export interface RunProgressProps {
   readonly run: LiveRun;
@@ -20,6 +21,7 @@ export interface RunProgressProps {
 }
 
 export function RunProgress({ run, manifest }: RunProgressProps) {
+  const live = run.progress?.value.live;
   return (
     <div className="run-view">
       <div className="run-column">
@@ -30,9 +32,12 @@ export function RunProgress({ run, manifest }: RunProgressProps) {
           </h2>
           <StageList run={run} manifest={manifest} />
         </section>
-        {run.live === null || manifest.status !== 'running' ? null : <LivePane live={run.live} />}
+        {live === undefined || live.kind === 'targets' || manifest.status !== 'running' ? null : (
+          <LivePane live={live} />
+        )}
         <RunFacts manifest={manifest} />
       </div>
+      {live?.kind === 'targets' ? <TargetTable live={live} /> : null}
       <RunLog log={run.log} running={manifest.status === 'running'} />
       <Spoken run={run} manifest={manifest} />
     </div>

@@ -3,7 +3,7 @@ import { modelCard } from '../../../native-workers/artifacts/model-card.ts';
 import { snippetsFor } from '../../../native-workers/artifacts/snippets/snippets.ts';
 import type { SnippetRequest } from '../../../native-workers/artifacts/snippets/values.ts';
 import type { SignatureValue } from '../../../native-workers/artifacts/target.ts';
-import type { Artifact } from '../../../native-workers/protocol/facts.ts';
+import type { Artifact } from '../../../native-workers/protocol/package-facts.ts';
 
 const value = (name: string, dtype: string, shape: SignatureValue['shape'], more: Partial<SignatureValue> = {}) => ({
   source: name,

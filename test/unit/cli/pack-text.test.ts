@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { packSucceeded, packText } from '../../../native-workers/cli/pack-text.ts';
-import type { Artifact, Verification } from '../../../native-workers/protocol/facts.ts';
+import type { Artifact, Verification } from '../../../native-workers/protocol/package-facts.ts';
 
 const verified: Verification = {
   runtime: 'LiteRT 2.5.3 (wasm)',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Artifact } from '../../../native-workers/protocol/facts.ts';
+import type { Artifact } from '../../../native-workers/protocol/package-facts.ts';
 import { packagesOf } from '../../../native-workers/report/markdown-packages.ts';
 import { measured } from '../../../native-workers/report/outcome.ts';
 

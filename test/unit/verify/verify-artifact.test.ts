@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { onnxBytes } from '../../../native-workers/formats/onnx/write.ts';
 import { HoneError } from '../../../native-workers/protocol/errors.ts';
+import type { LiveCheck } from '../../../native-workers/protocol/live.ts';
 import { openEngine } from '../../../native-workers/runtimes/onnxruntime.ts';
 import { type VerifyRequest, verifyArtifact } from '../../../native-workers/verify/verify-artifact.ts';
 import { tinyClassifier } from '../../helpers/models.ts';
@@ -29,17 +30,17 @@ async function verify(shift: number, more: Partial<VerifyRequest['target']> = {}
   }
   writeFileSync(path, bytes ?? onnxBytes(model));
   const reference = await engine.open(onnxBytes(tinyClassifier()));
-  const phases: string[] = [];
+  const seen: LiveCheck[][] = [];
   const found = await verifyArtifact({
     target: { title: 'Tiny', runtimeModule: ONNX, tolerance: { float: 1e-4, steps: 3 }, ...more },
     path,
     signature: { inputs: [], outputs: [] },
     reference,
     inputs: [{ image }, { image: { ...image, data: image.data.map((value) => value * 2) } }],
-    progress: async (done, total, what) => void phases.push(`${done}/${total} ${what}`),
+    watch: async (checks) => void seen.push([...checks]),
   });
   await reference.release();
-  return { found, phases };
+  return { found, seen };
 }
 
 /** A runtime in a module of its own, found by its path from `native-workers/`. */
@@ -53,15 +54,27 @@ function runtimeModule(body: string): string {
 }
 
 describe('verifyArtifact', () => {
-  it('passes an artifact that computes the same, on both runtimes, and says how far it came', async () => {
-    const { found, phases } = await verify(0, { otherRuntimes: [WEB] });
+  it('passes an artifact that computes the same, on both runtimes, and tells each sample and each end', async () => {
+    const { found, seen } = await verify(0, { otherRuntimes: [WEB] });
     expect(found).toMatchObject({ status: 'passed', samples: 2, top1Agreement: 1, steps: null, errors: [] });
     expect(found.runtime).toMatch(/^ONNX Runtime \d/);
     expect(found.maxAbs).toBeLessThan(1e-5);
     expect(found.others).toMatchObject([{ status: 'passed', samples: 2 }]);
     expect(found.others?.[0]?.runtime).toMatch(/wasm/);
-    expect(phases).toHaveLength(4);
-    expect(phases[0]).toMatch(/^1\/2 checking on ONNX Runtime/);
+    // Start, two samples and end, on each of both.
+    expect(seen.map((checks) => checks.map(({ status, samples }) => `${status} ${samples}`).join())).toEqual([
+      'running 0,waiting 0',
+      'running 1,waiting 0',
+      'running 2,waiting 0',
+      'passed 2,waiting 0',
+      'passed 2,running 0',
+      'passed 2,running 1',
+      'passed 2,running 2',
+      'passed 2,passed 2',
+    ]);
+    expect(seen[0]?.map(({ runtime }) => runtime)).toEqual(['Tiny', 'Web']);
+    expect(seen[1]?.[0]).toMatchObject({ runtime: found.runtime, of: 2, top1Agreement: 1 });
+    expect(seen[1]?.[0]?.cosine).toBeGreaterThan(0.999);
   });
 
   it('fails one whose weights differ, and says by how much', async () => {
@@ -133,7 +146,7 @@ describe('verifyArtifact', () => {
         signature: { inputs: [], outputs: [] },
         reference,
         inputs: [{ image }],
-        progress: async () => {
+        watch: async () => {
           throw new HoneError('cancelled', 'stop');
         },
       }),

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeOnnx } from '../../../native-workers/formats/onnx/write.ts';
 import { HoneError } from '../../../native-workers/protocol/errors.ts';
-import { packageFactsSchema } from '../../../native-workers/protocol/facts.ts';
+import type { LiveTarget } from '../../../native-workers/protocol/live.ts';
+import { type PackageFacts, packageFactsSchema } from '../../../native-workers/protocol/package-facts.ts';
 import type { JobContext } from '../../../native-workers/worker/job.ts';
 import { makePackages, type PackagingRequest } from '../../../native-workers/worker/packaging.ts';
 import { ModelBuilder, tinyClassifier } from '../../helpers/models.ts';
@@ -20,10 +21,15 @@ async function classifier(name = 'my net.onnx', folder = temporaryFolder()): Pro
   return path;
 }
 
-async function pack(model: string, changes: Partial<PackagingRequest> = {}, context = quiet) {
+async function pack(
+  model: string,
+  changes: Partial<PackagingRequest> = {},
+  context = quiet,
+  keep?: (facts: PackageFacts) => Promise<void>,
+) {
   const out = changes.out ?? join(temporaryFolder(), 'out');
   const request = { model, targets: ['ort'], out, coverageOnly: false, zip: false, options: {}, seed: 0, ...changes };
-  return { out, facts: packageFactsSchema.parse(await makePackages(request, context)) };
+  return { out, facts: packageFactsSchema.parse(await makePackages(request, context, keep)) };
 }
 
 const digest = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
@@ -107,7 +113,14 @@ describe('makePackages', () => {
       expect(list).toContain('Gemm');
       expect(list).toContain('Sigmoid');
     }
-    expect(existsSync(join(out, 'ort.zip'))).toBe(true);
+    expect(facts.zips).toEqual([
+      {
+        target: 'ort',
+        path: 'ort.zip',
+        bytes: readFileSync(join(out, 'ort.zip')).length,
+        sha256: digest(join(out, 'ort.zip')),
+      },
+    ]);
   });
 
   it.skipIf(process.platform === 'win32')('takes a hostile name as text, and none of it as a path', async () => {
@@ -186,8 +199,8 @@ describe('makePackages', () => {
     const before = readdirSync(join(out, 'ort'));
     const context: JobContext = {
       ...quiet,
-      progress: async ({ detail }) => {
-        if (detail?.startsWith('checking') === true) throw new HoneError('cancelled', 'stop');
+      progress: async ({ phase }) => {
+        if (phase.endsWith('checking')) throw new HoneError('cancelled', 'stop');
       },
     };
     await expect(pack(model, { out, targets: ['ort', 'tflite'] }, context)).rejects.toMatchObject({
@@ -195,6 +208,48 @@ describe('makePackages', () => {
     });
     expect(readdirSync(out)).toEqual(['ort']);
     expect(readdirSync(join(out, 'ort'))).toEqual(before);
+  });
+
+  it('tells the facts after each artifact, with what is still to be made as cancelled', async () => {
+    const kept: PackageFacts[] = [];
+    const context: JobContext = {
+      ...quiet,
+      progress: async ({ phase }) => {
+        if (phase.startsWith('TensorFlow Lite: checking')) throw new HoneError('cancelled', 'stop');
+      },
+    };
+    const keep = async (facts: PackageFacts): Promise<void> => void kept.push(packageFactsSchema.parse(facts));
+    const packing = pack(await classifier(), { targets: ['ort', 'tflite', 'coreml'] }, context, keep);
+    await expect(packing).rejects.toMatchObject({ code: 'cancelled' });
+    expect(kept.map(({ artifacts }) => artifacts.map(({ target, status }) => `${target} ${status}`).join())).toEqual([
+      'ort cancelled,tflite cancelled,coreml cancelled',
+      'ort made,tflite cancelled,coreml cancelled',
+    ]);
+    expect(kept[1]?.artifacts[0]?.verified?.status).toBe('passed');
+  });
+
+  it('shows how far each target is, with what was measured, in a table that every progress carries', async () => {
+    const tables: (LiveTarget & { readonly phase: string })[][] = [];
+    const context: JobContext = {
+      ...quiet,
+      progress: async ({ phase, live }) => {
+        if (live?.kind === 'targets') tables.push(live.targets.map((target) => ({ ...target, phase })));
+      },
+    };
+    const { facts } = await pack(await classifier(), { targets: ['ort', 'tflite'] }, context);
+    const steps = (at: number): string[] => [...new Set(tables.map((rows) => rows[at]?.step ?? ''))];
+    expect(steps(0)).toEqual(['coverage', 'writing', 'checking', 'done']);
+    expect(steps(1)).toEqual(['waiting', 'coverage', 'writing', 'checking', 'done']);
+    const samples = tables.flatMap(
+      (rows) => rows[1]?.checks.map(({ status, samples: done }) => `${status} ${done}`) ?? [],
+    );
+    expect([...new Set(samples)]).toEqual(['running 0', 'running 1', 'running 2', 'running 3', 'passed 3']);
+    const [ort, tflite] = tables.at(-1) ?? [];
+    expect(ort).toMatchObject({
+      bytes: facts.artifacts[0]?.bytes,
+      coverage: { nodes: facts.artifacts[0]?.coverage.nodes },
+    });
+    expect(tflite?.checks[0]).toMatchObject({ maxAbs: facts.artifacts[1]?.verified?.maxAbs, status: 'passed' });
   });
 
   it('makes the same zip of the same model at any time and place', async () => {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeOnnx } from '../../../native-workers/formats/onnx/write.ts';
-import { type Artifact, packageFactsSchema } from '../../../native-workers/protocol/facts.ts';
+import { type Artifact, packageFactsSchema } from '../../../native-workers/protocol/package-facts.ts';
 import { tinyClassifier } from '../../helpers/models.ts';
 import { hone, honeJson } from '../../helpers/run-hone.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';

@@ -28,9 +28,9 @@ describe('applyRunEvent', () => {
       }) as const;
     let runs = applyRunEvent({}, told('INT8', { live: { ...live, ranges: [...live.ranges] } }), 1);
     runs = applyRunEvent(runs, told('INT8'), 2);
-    expect(runs['x']?.live).toEqual(live);
+    expect(runs['x']?.progress?.value.live).toEqual(live);
     runs = applyRunEvent(runs, told('writing'), 3);
-    expect(runs['x']?.live).toBeNull();
+    expect(runs['x']?.progress?.value.live).toBeUndefined();
   });
 
   it('keeps every log line of every run', () => {
