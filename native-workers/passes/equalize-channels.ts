@@ -22,6 +22,7 @@ import type { Value } from '../graph/value.ts';
 import { HoneError } from '../protocol/errors.ts';
 import { definePass } from './pass.ts';
 import { applyFactors, type ScalableGroup, scalableGroups } from './quantization/channel-scaling.ts';
+import { measurementKey, rememberedObservations } from './quantization/remembered.ts';
 
 /** How far beyond the largest value seen in a channel its clipping is moved. */
 const REACH = 1.25;
@@ -68,18 +69,24 @@ export const equalizeChannels = definePass(
       ({ bound }) => bound === null || !calibration.random,
     );
     if (groups.length === 0) return { status: 'unchanged', reason: 'No activation lets a factor by channel through.' };
-    const observations = await observe({
-      model,
-      values: groups.flatMap(({ values }) => [...values.keys()]),
-      channels: new Map(
-        groups.flatMap(({ values, axis }) => [...values].map(([value, { rank }]) => [value, { axis, rank }] as const)),
-      ),
-      batches: (batchSize) => calibration.batches(batchSize),
-      samples: calibration.samples,
-      open: context.open,
-      progress: context.progress,
-      histograms: false,
-    });
+    const values = groups.flatMap((group) => [...group.values.keys()]);
+    const measure = (): Promise<ReadonlyMap<Value, Observation>> =>
+      observe({
+        model,
+        values,
+        channels: new Map(
+          groups.flatMap(({ values: scaled, axis }) =>
+            [...scaled].map(([value, { rank }]) => [value, { axis, rank }] as const),
+          ),
+        ),
+        batches: (batchSize) => calibration.batches(batchSize),
+        samples: calibration.samples,
+        open: context.open,
+        progress: context.progress,
+        histograms: false,
+      });
+    const key = await measurementKey('equalize-channels', model, options, context);
+    const observations = await rememberedObservations(key, values, measure, context);
     let changed = 0;
     for (const [index, group] of groups.entries()) {
       await context.progress(index, groups.length, 'factors');

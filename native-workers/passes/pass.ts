@@ -8,6 +8,7 @@ import type { ValueType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
 import type { Engine, Feeds, Session, SessionOptions } from '../lib/engine.ts';
 import type { Random } from '../lib/random.ts';
+import type { CalibrationFacts } from '../protocol/calibration-facts.ts';
 import type { Live } from '../protocol/live.ts';
 import type { Budgets } from '../protocol/request.ts';
 
@@ -61,9 +62,24 @@ export interface CalibrationData {
   readonly skipped?: readonly { readonly sample: string; readonly reason: string }[];
   /** What was assumed of the data when it was opened. */
   readonly notes?: readonly { readonly code: string; readonly message: string }[];
+  /** What decides which samples these are: the hash of the data, with what chooses and prepares them. */
+  readonly identity?: () => Promise<unknown>;
+  /** What was noticed of the samples so far; undefined when none was read. */
+  facts?(): CalibrationFacts | undefined;
+  /** Takes over what an earlier try of the run noticed. */
+  restore?(facts: CalibrationFacts): void;
   /** `batchSize`: the most samples in a batch, where the model lets that be chosen. */
   batches(batchSize?: number): AsyncIterable<Feeds>;
 }
+
+/** What the run has measured before it was killed. */
+export interface Memory {
+  /** The answer for `key`, which holds all that decides it; measured where it is not known or does not follow `schema`. */
+  recall<Answer>(key: readonly unknown[], schema: z.ZodType<Answer>, measure: () => Promise<Answer>): Promise<Answer>;
+}
+
+/** Where nothing is kept. */
+export const NO_MEMORY: Memory = { recall: (_key, _schema, measure) => measure() };
 
 /** What a candidate is worth on the user's data, against the model that the run started from. */
 export interface TrialResult {
@@ -101,6 +117,8 @@ export interface PassContext {
   readonly calibration: CalibrationData | null;
   /** Judges candidate models; present when the pass says it needs 'trial'. */
   readonly trial: Trial | null;
+  /** For what takes long to measure; see `quantization/remembered.ts`. */
+  readonly memory: Memory;
   readonly random: Random;
   /** Ids of the passes of this recipe that changed the model before. */
   readonly earlier: readonly string[];

@@ -25,8 +25,8 @@ import { layerGraph } from './quantization/layer-graph.ts';
 import { raiseOpset } from './quantization/opset.ts';
 import { type PlacementOptions, placeQuantization } from './quantization/placement.ts';
 import { multiplicationsOf } from './quantization/probes.ts';
-import { ACTIVATION_METHODS, type ActivationMethod, calibrateRanges } from './quantization/ranges.ts';
-import { roundWeights } from './quantization/round-weights.ts';
+import { ACTIVATION_METHODS, type ActivationMethod } from './quantization/ranges.ts';
+import { measurementKey, rememberedRanges, rememberedWeights } from './quantization/remembered.ts';
 import { forecastSaturation, saturationNotes } from './quantization/saturation.ts';
 import { type LayerSensitivity, measureSensitivity } from './quantization/sensitivity.ts';
 import { QUANTIZATION_TARGETS } from './quantization/targets.ts';
@@ -130,16 +130,19 @@ export const quantizeSearch = definePass(
     }
     const tooOld = raiseOpset(model);
     if (tooOld !== null) return { status: 'unchanged', reason: tooOld };
-    const ranges = await calibrateRanges(model, placement, target, { ...options, activationBits: 8 }, context);
+    const key = await measurementKey('quantize-search', model, options, context);
+    const rangeOptions = { ...options, activationBits: 8 } as const;
+    const ranges = await rememberedRanges(key, model, placement, target, rangeOptions, context);
     const dropped = withoutUncalibrated(placement, ranges);
     if (dropped.size > 0) {
       const reason = 'its activations were never finite on the calibration data';
       placing = { ...placing, excludeNodes: new Map([...dropped].map((node) => [node, reason])) };
       placement = placeQuantization(model.graph, placing);
     }
-    const weights = await roundWeights(model, placement, ranges, target, layerOptions, context);
+    const weights = await rememberedWeights(key, model, placement, ranges, target, layerOptions, context);
     const calibration = { ...ranges, weights };
     const sensitivities = await measureSensitivity(
+      key,
       model,
       placement,
       calibration,

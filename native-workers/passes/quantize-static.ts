@@ -17,8 +17,8 @@ import { productsToGemm } from './quantization/gemm.ts';
 import { layerGraph } from './quantization/layer-graph.ts';
 import { raiseOpset } from './quantization/opset.ts';
 import { type Placement, placeQuantization } from './quantization/placement.ts';
-import { ACTIVATION_METHODS, type ActivationMethod, calibrateRanges } from './quantization/ranges.ts';
-import { roundWeights } from './quantization/round-weights.ts';
+import { ACTIVATION_METHODS, type ActivationMethod } from './quantization/ranges.ts';
+import { measurementKey, rememberedRanges, rememberedWeights } from './quantization/remembered.ts';
 import { forecastSaturation, saturationNotes } from './quantization/saturation.ts';
 import { QUANTIZATION_TARGETS } from './quantization/targets.ts';
 
@@ -126,13 +126,14 @@ export const quantizeStatic = definePass(
     }
     const tooOld = raiseOpset(model);
     if (tooOld !== null) return { status: 'unchanged', reason: tooOld };
-    const ranges = await calibrateRanges(model, placement, target, options, context);
+    const key = await measurementKey('quantize-static', model, options, context);
+    const ranges = await rememberedRanges(key, model, placement, target, options, context);
     const dropped = withoutUncalibrated(placement, ranges);
     if (dropped.size > 0)
       placement = place(
         new Map([...dropped].map((node) => [node, 'its activations were never finite on the calibration data'])),
       );
-    const weights = await roundWeights(model, placement, ranges, target, options, context);
+    const weights = await rememberedWeights(key, model, placement, ranges, target, options, context);
     const calibration = { ...ranges, weights };
     const layers = layerGraph(model.graph, target);
     const applied = applyQuantization(model, placement, calibration, target, options);

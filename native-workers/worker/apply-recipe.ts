@@ -9,7 +9,16 @@ import { validate } from '../graph/validate.ts';
 import type { Engine } from '../lib/engine.ts';
 import { Random } from '../lib/random.ts';
 import { completeOptions } from '../passes/options.ts';
-import type { CalibrationData, ExpectedKernel, Pass, PassContext, PassOutcome, Trial } from '../passes/pass.ts';
+import {
+  type CalibrationData,
+  type ExpectedKernel,
+  type Memory,
+  NO_MEMORY,
+  type Pass,
+  type PassContext,
+  type PassOutcome,
+  type Trial,
+} from '../passes/pass.ts';
 import { findPass } from '../passes/registry.ts';
 import { type ErrorCode, HoneError, toHoneError } from '../protocol/errors.ts';
 import type { PassRow } from '../protocol/facts.ts';
@@ -25,6 +34,8 @@ export interface RecipeContext {
   readonly calibration: CalibrationData | null;
   /** null: passes that search are skipped. */
   readonly trial: Trial | null;
+  /** Nothing is kept unless given. */
+  readonly memory?: Memory;
   readonly seed: number;
   readonly scratch: string;
   progress(progress: Progress): Promise<void>;
@@ -71,6 +82,7 @@ export async function applyRecipe(
       types: context.types,
       calibration: watched,
       trial: context.trial,
+      memory: context.memory ?? NO_MEMORY,
       // Each step has its own numbers: leaving one out does not change those of the others.
       random: new Random(context.seed + index),
       earlier: [...earlier],

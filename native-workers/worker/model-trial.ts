@@ -18,12 +18,11 @@ import { hashModel } from '../graph/hash.ts';
 import type { Model } from '../graph/model.ts';
 import type { Engine, Session } from '../lib/engine.ts';
 import { judge } from '../metrics/evaluate.ts';
-import type { Trial, TrialResult } from '../passes/pass.ts';
+import type { Memory, Trial, TrialResult } from '../passes/pass.ts';
 import type { Budgets, RunRequest } from '../protocol/request.ts';
 import { modelOpener } from './engine-models.ts';
 import { compareOnData, signatureOfFile } from './evaluation.ts';
 import type { JobContext } from './job.ts';
-import { TrialMemory } from './trial-memory.ts';
 
 /** Seconds for timing one model, all its turns together, and the turns. */
 const SECONDS = 0.6;
@@ -50,14 +49,14 @@ export class ModelTrial implements Trial {
   readonly #request: RunRequest;
   readonly #context: JobContext;
   readonly #open: (model: Model, options?: object) => Promise<Session>;
-  readonly #memory: TrialMemory;
+  readonly #memory: Memory;
   #reference: Promise<Reference> | null = null;
   #source: Promise<string> | null = null;
 
-  /** `memory`: file in which results are kept for a run that is resumed. */
-  constructor(engine: Engine, scratch: string, request: RunRequest, context: JobContext, memory: string) {
+  /** `memory`: keeps results for a run that is resumed. */
+  constructor(engine: Engine, scratch: string, request: RunRequest, context: JobContext, memory: Memory) {
     this.#engine = engine;
-    this.#memory = new TrialMemory(memory);
+    this.#memory = memory;
     this.#scratch = scratch;
     this.#request = request;
     this.#context = context;

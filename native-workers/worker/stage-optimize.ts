@@ -29,6 +29,7 @@ import { inspectModel } from './inspect.ts';
 import type { Job, JobContext } from './job.ts';
 import { openModelEngine } from './model-engine.ts';
 import { ModelTrial } from './model-trial.ts';
+import { RunMemory } from './run-memory.ts';
 
 /** Inputs made up for calibration when the user gave none. */
 const RANDOM_SAMPLES = 32;
@@ -41,7 +42,8 @@ export const stageOptimize: Job<'stage-optimize'> = async ({ run, file, request 
   const engine = await openModelEngine();
   const scratch = await mkdtemp(join(tmpdir(), 'optimize-'));
   const calibration = await openCalibration(request, signatureOf(source), engine, context);
-  const trial = new ModelTrial(engine, scratch, request, context, join(run, 'search-results.json'));
+  const memory = new RunMemory(join(run, 'measured'));
+  const trial = new ModelTrial(engine, scratch, request, context, memory);
   try {
     const { model, rows, expects } = await applyRecipe(source, request.recipe, {
       engine,
@@ -49,6 +51,7 @@ export const stageOptimize: Job<'stage-optimize'> = async ({ run, file, request 
       types: typesOf(engine, scratch),
       calibration: calibration?.data ?? null,
       trial,
+      memory,
       seed: request.seed,
       scratch,
       progress: (progress) => context.progress(progress),
@@ -67,6 +70,7 @@ export const stageOptimize: Job<'stage-optimize'> = async ({ run, file, request 
       fusion,
     };
     await writeFileAtomic(join(run, basename(file)), `${JSON.stringify(facts, null, 1)}\n`);
+    await memory.forget();
     return { models: [written] };
   } finally {
     await calibration?.close();
@@ -163,6 +167,7 @@ async function openCalibration(
     samples: limit,
     random: calibration === undefined,
     notes: dataset.notes,
+    identity: async () => [calibration === undefined ? 'random' : await dataset.sha256(), seed, dataset.preprocess],
     get skipped() {
       return dataset.skipped;
     },

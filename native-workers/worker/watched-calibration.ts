@@ -9,8 +9,10 @@ const MOST_LISTED = 100;
 export class WatchedCalibration implements CalibrationData {
   readonly samples: number;
   readonly random: boolean;
+  readonly identity?: () => Promise<unknown>;
   readonly #data: CalibrationData;
   #iterations = 0;
+  #earlier: CalibrationFacts | undefined;
   #read = 0;
   #notFinite = 0;
   /** By input: the one number that it has held so far; null once it held another. */
@@ -20,6 +22,7 @@ export class WatchedCalibration implements CalibrationData {
     this.#data = data;
     this.samples = data.samples;
     this.random = data.random;
+    if (data.identity !== undefined) this.identity = data.identity;
   }
 
   get skipped(): NonNullable<CalibrationData['skipped']> {
@@ -40,6 +43,16 @@ export class WatchedCalibration implements CalibrationData {
 
   /** What was read; undefined when nothing was. */
   facts(): CalibrationFacts | undefined {
+    const [own, earlier] = [this.#own(), this.#earlier];
+    // A resumed run reads few samples or none again.
+    return earlier !== undefined && earlier.samples >= (own?.samples ?? 0) ? earlier : own;
+  }
+
+  restore(facts: CalibrationFacts): void {
+    this.#earlier = facts;
+  }
+
+  #own(): CalibrationFacts | undefined {
     if (this.#iterations === 0) return undefined;
     const { samples, random, skipped = [], notes = [] } = this.#data;
     const constant = [...this.#constant].flatMap(([name, value]) => (value === null ? [] : [name]));

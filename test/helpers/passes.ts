@@ -12,7 +12,13 @@ import type { Value } from '../../native-workers/graph/value.ts';
 import type { Engine, Feeds, HostTensor, SessionOptions } from '../../native-workers/lib/engine.ts';
 import { Random } from '../../native-workers/lib/random.ts';
 import { completeOptions } from '../../native-workers/passes/options.ts';
-import type { CalibrationData, Pass, PassContext, PassOutcome } from '../../native-workers/passes/pass.ts';
+import {
+  type CalibrationData,
+  NO_MEMORY,
+  type Pass,
+  type PassContext,
+  type PassOutcome,
+} from '../../native-workers/passes/pass.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { modelOpener, typesOf } from '../../native-workers/worker/engine-models.ts';
 
@@ -28,6 +34,7 @@ export function passContext(changes: Partial<PassContext> = {}): PassContext {
     types: typesOf(engine, scratch),
     calibration: null,
     trial: null,
+    memory: NO_MEMORY,
     random: new Random(1),
     earlier: [],
     scratch,

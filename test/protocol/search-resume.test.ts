@@ -1,9 +1,9 @@
 /** A search that is killed, its worker alone and then with its host, and goes on where it was. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Manifest } from '../../native-workers/protocol/facts.ts';
+import type { Manifest, PassRow } from '../../native-workers/protocol/facts.ts';
 import { type HoneProcess, startHone } from '../helpers/run-hone.ts';
 import { ROOT } from '../helpers/sources.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
@@ -11,7 +11,8 @@ import { isAlive, waitUntil } from '../helpers/wait.ts';
 
 const SAMPLE = join(ROOT, 'assets', 'samples', 'printed-letters');
 
-type Memory = Record<string, unknown>;
+/** What was measured, by the name of its file. */
+type Memory = Readonly<Record<string, unknown>>;
 
 class SearchRun {
   readonly library = temporaryFolder();
@@ -33,17 +34,20 @@ class SearchRun {
     return join(runs, id);
   }
 
-  get #memoryPath(): string {
-    return join(this.folder, 'search-results.json');
+  get #memoryFolder(): string {
+    return join(this.folder, 'measured');
   }
 
-  /** What was measured so far, by key. */
   get memory(): Memory {
-    return existsSync(this.#memoryPath) ? (JSON.parse(readFileSync(this.#memoryPath, 'utf8')) as Memory) : {};
+    const folder = this.#memoryFolder;
+    const names = existsSync(folder) ? readdirSync(folder).filter((name) => /^[0-9a-f]{64}\.json$/.test(name)) : [];
+    return Object.fromEntries(names.map((name) => [name, JSON.parse(readFileSync(join(folder, name), 'utf8'))]));
   }
 
-  set memory(memory: Memory) {
-    writeFileSync(this.#memoryPath, JSON.stringify(memory));
+  remember(memory: Memory): void {
+    mkdirSync(this.#memoryFolder, { recursive: true });
+    for (const [name, answer] of Object.entries(memory))
+      writeFileSync(join(this.#memoryFolder, name), JSON.stringify(answer));
   }
 
   get manifest(): Manifest {
@@ -54,22 +58,32 @@ class SearchRun {
     writeFileSync(join(this.folder, 'manifest.json'), JSON.stringify(manifest));
   }
 
-  /** Waits until the search has measured so many things more; fails when the process ends before. */
-  async measured(process: HoneProcess, count: number): Promise<void> {
-    await waitUntil(() => Object.keys(this.memory).length >= count || process.child.exitCode !== null);
+  /** Waits until `found` answers of a kind are there; fails when the process ends before. */
+  async measured(process: HoneProcess, isOne: (answer: unknown) => boolean, count: number): Promise<void> {
+    const found = (): number => Object.values(this.memory).filter(isOne).length;
+    await waitUntil(() => found() >= count || process.child.exitCode !== null);
     if (process.child.exitCode !== null) throw new Error(`It ended before: ${process.written().err}`);
   }
 
-  optimized(): { sha256: string | undefined; drops: number[] } {
+  optimized() {
     const facts = readdirSync(this.folder).find((name) => /^\d+-optimize\.json$/.test(name)) ?? '';
-    const { passes } = JSON.parse(readFileSync(join(this.folder, facts), 'utf8')) as {
-      passes: { pass: string; details?: { search?: { drop: number }[] } }[];
+    const { passes } = JSON.parse(readFileSync(join(this.folder, facts), 'utf8')) as { passes: PassRow[] };
+    const search = passes.find(({ pass }) => pass === 'quantize-search');
+    return {
+      sha256: this.manifest.models.find(({ id }) => id === 'optimized')?.sha256,
+      // With their times, which no second measurement would repeat.
+      points: search?.details?.['search'] as { drop: number; ms: number }[],
+      layers: search?.details?.['sensitivity'] as { alone: number }[],
+      calibration: passes.flatMap(({ calibration }) => (calibration === undefined ? [] : [calibration])),
     };
-    const points = passes.find(({ pass }) => pass === 'quantize-search')?.details?.search ?? [];
-    const model = this.manifest.models.find(({ id }) => id === 'optimized');
-    return { sha256: model?.sha256, drops: points.map(({ drop }) => drop) };
   }
 }
+
+const has =
+  (field: string) =>
+  (answer: unknown): answer is object =>
+    typeof answer === 'object' && answer !== null && field in answer;
+const [isRanges, isSensitivity, isResult] = [has('parameters'), has('alone'), has('drop')];
 
 /** The job process of a host. */
 function workerOf(host: HoneProcess): number {
@@ -88,33 +102,46 @@ describe.skipIf(process.platform === 'win32')('a search that is killed', () => {
     const run = new SearchRun();
 
     const first = run.start();
-    await run.measured(first, 3);
+    await run.measured(first, isSensitivity, 2);
     process.kill(workerOf(first), 'SIGKILL');
     const { code, err } = await first.ended;
     expect(code, err).toBe(4);
     expect(err).toContain('optimize: failed');
     const afterFirst = run.memory;
+    expect(Object.values(afterFirst).filter(isRanges)).toHaveLength(1);
+
+    // A sensitivity that no measurement would give: where it shows in the result, it was not measured again.
+    const [layer, changes] = Object.entries(afterFirst).find(([, answer]) => isSensitivity(answer)) ?? [];
+    const marked: Memory = { ...afterFirst, [layer as string]: { ...(changes as object), alone: 777 } };
+    run.remember(marked);
 
     const second = run.resume();
-    await run.measured(second, Object.keys(afterFirst).length + 1);
+    await run.measured(second, isResult, 1);
     const worker = workerOf(second);
     second.child.kill('SIGKILL');
     await second.ended;
     await waitUntil(() => !isAlive(worker));
     const afterSecond = run.memory;
-    expect(afterSecond).toMatchObject(afterFirst);
+    expect(afterSecond).toMatchObject(marked);
 
-    // A measured loss that no measurement would give: where it shows in the result, it was not measured again.
-    const marked = Object.entries(afterSecond).find(([, answer]) => isResult(answer));
-    expect(marked).toBeDefined();
-    const [key, answer] = marked as [string, object];
-    run.memory = { ...afterSecond, [key]: { ...answer, drop: 12.345 } };
-    expect((await run.resume().ended).code).toBe(0);
+    // The same with a loss.
+    const [candidate, answer] = Object.entries(afterSecond).find(([, known]) => isResult(known)) ?? [];
+    run.remember({ [candidate as string]: { ...(answer as object), drop: 12.345 } });
+    const third = run.resume();
+    let all: Memory = {};
+    const watching = setInterval(() => {
+      all = { ...all, ...run.memory };
+    }, 20);
+    expect((await third.ended).code).toBe(0);
+    clearInterval(watching);
     const done = run.optimized();
-    expect(done.drops).toContain(12.345);
+    expect(done.points.map(({ drop }) => drop)).toContain(12.345);
+    expect(done.layers.map(({ alone }) => alone)).toContain(777);
     expect(done.sha256).toMatch(/^[0-9a-f]{64}$/);
-    const afterThird = run.memory;
-    expect(afterThird).toMatchObject({ ...afterSecond, [key]: { ...answer, drop: 12.345 } });
+    // What was noticed of the data is told although the data was not calibrated on again.
+    expect(done.calibration.map(({ samples }) => samples)).toEqual([48, 48]);
+    // Done is done: nothing needs the measurements any more.
+    expect(run.memory).toEqual({});
 
     // As if it had been killed when all was measured: nothing is measured any more, and the model is the same.
     const { manifest } = run;
@@ -126,13 +153,9 @@ describe.skipIf(process.platform === 'win32')('a search that is killed', () => {
       stages: [inspect as Manifest['stages'][number], ...pending],
       models: manifest.models.filter(({ parent }) => parent === null),
     };
+    run.remember(all);
     const last = await run.resume().ended;
     expect(last.code, last.err).toBe(0);
-    expect(run.memory).toEqual(afterThird);
     expect(run.optimized()).toEqual(done);
   });
 });
-
-function isResult(answer: unknown): boolean {
-  return typeof answer === 'object' && answer !== null && 'drop' in answer;
-}

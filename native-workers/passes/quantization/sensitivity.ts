@@ -3,6 +3,7 @@
  * layers worse than chance, while the change of the output distribution on 64 samples ranks them as the truth does
  * (Spearman .95 to .99, compression.md 5).
  */
+import { z } from 'zod';
 import { FakeQuantization, type FakeQuantizationSetting } from '../../calibrate/fake-quantization.ts';
 import { outputChange } from '../../calibrate/output-change.ts';
 import type { Model } from '../../graph/model.ts';
@@ -16,6 +17,7 @@ import { nearestWeight } from './layer-weight.ts';
 import type { ComputePlan, Placement } from './placement.ts';
 import { probeBatches, probeSamples } from './probes.ts';
 import { type Calibration, fakeQuantizationPlan } from './ranges.ts';
+import { layerName, type MeasurementKey } from './remembered.ts';
 import type { QuantizationTarget } from './targets.ts';
 
 export interface LayerSensitivity {
@@ -26,8 +28,14 @@ export interface LayerSensitivity {
   readonly among: number;
 }
 
-/** Sensitivity of every layer of the placement on the first `samples` of the calibration data. */
+const changesSchema = z.strictObject({ alone: z.number(), among: z.number() });
+
+/**
+ * Sensitivity of every layer of the placement on the first `samples` of the calibration data. What an earlier try of the run
+ * measured under `key` is not measured again.
+ */
 export async function measureSensitivity(
+  key: MeasurementKey,
   model: Model,
   placement: Placement,
   calibration: Calibration,
@@ -36,36 +44,100 @@ export async function measureSensitivity(
   samples: number,
   context: PassContext,
 ): Promise<LayerSensitivity[]> {
-  const changes = new Map<Node, Float32Array>();
-  for (const plan of placement.compute) changes.set(plan.node, weightChange(plan, calibration, target, options));
-  const plan = fakeQuantizationPlan(placement, changes, calibration.type);
-  const session = await FakeQuantization.open(model, plan, context.open);
+  let prober: Prober | undefined;
   try {
-    const nothing = settingOf([], placement, calibration);
-    const runs = 2 * placement.compute.length + 2;
-    const affordable = Math.max(1, probeSamples(placement, calibration.observations, runs, samples));
-    const probes: { feeds: Feeds; reference: Feeds }[] = [];
-    for await (const feeds of probeBatches(context, affordable, calibration.observations)) {
-      probes.push({ feeds, reference: await session.run(feeds, nothing) });
-    }
-    const changeOf = async (setting: FakeQuantizationSetting): Promise<number> => {
-      let sum = 0;
-      for (const { feeds, reference } of probes) sum += outputChange(reference, await session.run(feeds, setting));
-      return sum / Math.max(1, probes.length);
-    };
-    const whole = await changeOf(settingOf(placement.compute, placement, calibration));
     const found: LayerSensitivity[] = [];
-    for (const layer of placement.compute) {
-      const others = placement.compute.filter((other) => other !== layer);
-      const alone = await changeOf(settingOf([layer], placement, calibration));
-      const among = whole - (await changeOf(settingOf(others, placement, calibration)));
-      found.push({ plan: layer, alone, among });
+    for (const plan of placement.compute) {
+      const changes = await context.memory.recall(
+        [...key, 'sensitivity', layerName(plan.node)],
+        changesSchema,
+        async () => {
+          prober ??= await Prober.open(model, placement, calibration, target, options, samples, context);
+          return prober.changesOf(plan);
+        },
+      );
+      found.push({ plan, ...changes });
       await context.progress(found.length, placement.compute.length, 'sensitivity by layer', liveSensitivity(found));
     }
     return found;
   } finally {
-    await session.release();
+    await prober?.close();
   }
+}
+
+/** The fake-quantized model with the samples, on which layers are switched on and off. */
+class Prober {
+  readonly #session: FakeQuantization;
+  readonly #placement: Placement;
+  readonly #calibration: Calibration;
+  readonly #probes: readonly { readonly feeds: Feeds; readonly reference: Feeds }[];
+  /** Change with all layers quantized. */
+  readonly #whole: number;
+
+  private constructor(
+    session: FakeQuantization,
+    placement: Placement,
+    calibration: Calibration,
+    probes: readonly { readonly feeds: Feeds; readonly reference: Feeds }[],
+    whole: number,
+  ) {
+    this.#session = session;
+    this.#placement = placement;
+    this.#calibration = calibration;
+    this.#probes = probes;
+    this.#whole = whole;
+  }
+
+  static async open(
+    model: Model,
+    placement: Placement,
+    calibration: Calibration,
+    target: QuantizationTarget,
+    options: LayerOptions,
+    samples: number,
+    context: PassContext,
+  ): Promise<Prober> {
+    const changes = new Map<Node, Float32Array>();
+    for (const plan of placement.compute) changes.set(plan.node, weightChange(plan, calibration, target, options));
+    const plan = fakeQuantizationPlan(placement, changes, calibration.type);
+    const session = await FakeQuantization.open(model, plan, context.open);
+    try {
+      const nothing = settingOf([], placement, calibration);
+      const runs = 2 * placement.compute.length + 2;
+      const affordable = Math.max(1, probeSamples(placement, calibration.observations, runs, samples));
+      const probes: { feeds: Feeds; reference: Feeds }[] = [];
+      for await (const feeds of probeBatches(context, affordable, calibration.observations)) {
+        probes.push({ feeds, reference: await session.run(feeds, nothing) });
+      }
+      const whole = await changeOf(session, probes, settingOf(placement.compute, placement, calibration));
+      return new Prober(session, placement, calibration, probes, whole);
+    } catch (thrown) {
+      await session.release();
+      throw thrown;
+    }
+  }
+
+  async changesOf(layer: ComputePlan): Promise<Pick<LayerSensitivity, 'alone' | 'among'>> {
+    const others = this.#placement.compute.filter((other) => other !== layer);
+    const change = (layers: readonly ComputePlan[]): Promise<number> =>
+      changeOf(this.#session, this.#probes, settingOf(layers, this.#placement, this.#calibration));
+    const alone = await change([layer]);
+    return { alone, among: this.#whole - (await change(others)) };
+  }
+
+  close(): Promise<void> {
+    return this.#session.release();
+  }
+}
+
+async function changeOf(
+  session: FakeQuantization,
+  probes: readonly { readonly feeds: Feeds; readonly reference: Feeds }[],
+  setting: FakeQuantizationSetting,
+): Promise<number> {
+  let sum = 0;
+  for (const { feeds, reference } of probes) sum += outputChange(reference, await session.run(feeds, setting));
+  return sum / Math.max(1, probes.length);
 }
 
 function liveSensitivity(found: readonly LayerSensitivity[]): Live {
