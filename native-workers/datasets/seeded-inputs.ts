@@ -46,6 +46,7 @@ export function seededInputs(
     });
   }
   for (const input of inputs) checkSize(input, options.dims ?? {});
+  const isBatchless = hasNoBatch(inputs);
   return makeDataset({
     name: `seed ${seed}`,
     kind: 'seeded',
@@ -55,6 +56,7 @@ export function seededInputs(
     classes: null,
     preprocess: null,
     notes: [{ code: 'inputs-random', message: 'The inputs are random, made from a seed, and not like real ones.' }],
+    batchless: isBatchless,
     known: (index) => ({ sample: nameOf(index), label: null }),
     async *rows(indexes) {
       const total = indexes?.length ?? count;
@@ -63,7 +65,10 @@ export function seededInputs(
         // A stream of its own for every sample: which samples are taken does not change them.
         const random = new Random(seed * 1_000_003 + index);
         const feeds = Object.fromEntries(
-          inputs.map((input) => [input.name, sampleOf(input, signature, options.dims ?? {}, random)]),
+          inputs.map((input) => {
+            const whole = usualShape(input, options.dims);
+            return [input.name, sampleOf(input, isBatchless ? whole : whole.slice(1), signature, random)];
+          }),
         );
         yield { sample: nameOf(index), feeds, label: null, group: null };
       }
@@ -85,13 +90,15 @@ function checkSize(input: InputTensor, dims: Readonly<Record<string, number>>): 
   );
 }
 
-function sampleOf(
-  input: InputTensor,
-  signature: ModelSignature,
-  dims: Readonly<Record<string, number>>,
-  random: Random,
-): HostTensor {
-  const shape = input.shape.slice(1).map((dim, axis) => dimOf(dim, axis + 1, input, dims));
+/** Whether the first dimensions of the inputs differ, so that they are not that of a batch: a state of layers beside a sequence. */
+function hasNoBatch(inputs: readonly InputTensor[]): boolean {
+  const firsts = inputs.map(({ shape: [first] }) =>
+    typeof first === 'number' || first === undefined ? first : 'open',
+  );
+  return firsts.includes(undefined) || new Set(firsts).size > 1;
+}
+
+function sampleOf(input: InputTensor, shape: readonly number[], signature: ModelSignature, random: Random): HostTensor {
   const values = Float64Array.from({ length: elementCount(shape) }, (_, index) =>
     elementOf(input, index, shape, signature, random),
   );

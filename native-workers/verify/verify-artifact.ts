@@ -92,6 +92,10 @@ async function compareOn(
 ): Promise<Verification> {
   const comparison = new Comparison();
   let runtime = title;
+  if (request.inputs.length === 0) {
+    const reason = 'no inputs could be made for its fixed sizes; give data';
+    return { ...measured(runtime, comparison.result()), status: 'not-run', reason, errors: [] };
+  }
   let client: ArtifactClient | null = null;
   try {
     const opened = await ArtifactClient.open(module, request.path, request.signature);

@@ -7,7 +7,7 @@ import { imageInputOf, preprocessOf, resolveImageSpec } from '../datasets/image-
 import { openDataset } from '../datasets/open-dataset.ts';
 import { findPreprocess } from '../datasets/preprocess-file.ts';
 import { seededInputs } from '../datasets/seeded-inputs.ts';
-import { type ModelSignature, signatureOf } from '../datasets/signature.ts';
+import { batchRuleOf, type ModelSignature, signatureOf } from '../datasets/signature.ts';
 import type { Model } from '../graph/model.ts';
 import type { Feeds } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
@@ -45,7 +45,12 @@ export async function packageKnowledge(request: KnowledgeRequest): Promise<Knowl
   const { model, path, origin, seed } = request;
   const signature = signatureOf(model);
   const inputs: Feeds[] = [];
-  for await (const batch of seededInputs(signature, SEEDED_INPUTS, seed).batches(1)) inputs.push(batch.feeds);
+  const rule = batchRuleOf(signature);
+  const made = seededInputs(signature, SEEDED_INPUTS * (rule.kind === 'exactly' ? rule.size : 1), seed);
+  for await (const batch of runnableBatches(made, signature, { batchSize: 1 })) {
+    inputs.push(batch.feeds);
+    if (inputs.length === SEEDED_INPUTS) break;
+  }
   let labels: readonly string[] | null = null;
   let preprocess = request.preprocess ?? null;
   const notes: string[] = [];

@@ -1,6 +1,7 @@
 /**
- * Measures the conversion to TFLite, each in a fresh process: seconds of preparing and writing, and the most memory that the
- * process had. Models: the MobileNetV2 of the shared folder, and one of a given number of gigabytes with external data.
+ * Measures the conversion to TFLite, each in a fresh process: seconds of reading, preparing and writing, those of the processor, and
+ * the most memory that the process had; the middle one of three. Models of the shared folder: a small MobileNetV2 in ONNX, and one of
+ * full size from its quantized TFLite file; and one of a given number of gigabytes with external data.
  * Writes test/bench/results/tflite-convert.json.
  *
  * Run: node test/bench/tflite-convert.ts [gigabytes]
@@ -21,6 +22,7 @@ import { ROOT } from '../helpers/sources.ts';
 
 interface Measured {
   readonly seconds: number;
+  readonly cpuSeconds: number;
   readonly peakBytes: number;
   readonly bytes: number;
 }
@@ -29,6 +31,7 @@ async function convertOne(path: string): Promise<Measured> {
   const folder = mkdtempSync(join(tmpdir(), 'tflite-bench-'));
   try {
     const start = performance.now();
+    const before = process.cpuUsage();
     const engine = await openEngine();
     const model = await openModel(path);
     const written = await tflite.write(model, folder, TFLITE_DEFAULTS, {
@@ -39,7 +42,9 @@ async function convertOne(path: string): Promise<Measured> {
       progress: async () => undefined,
     });
     const seconds = (performance.now() - start) / 1000;
-    return { seconds, peakBytes: peakMemory() ?? 0, bytes: statSync(join(folder, written.path)).size };
+    const { user, system } = process.cpuUsage(before);
+    const cpuSeconds = (user + system) / 1e6;
+    return { seconds, cpuSeconds, peakBytes: peakMemory() ?? 0, bytes: statSync(join(folder, written.path)).size };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -53,7 +58,11 @@ if (first === '--one') {
   try {
     const large = join(folder, 'large.onnx');
     await writeLargeModel(large, Number(first ?? 1) * 1e9);
-    const models = { mobilenetv2: join(SHARED, 'models', 'glyphs-mobilenetv2', 'model.onnx'), large };
+    const models = {
+      mobilenetv2: join(SHARED, 'models', 'glyphs-mobilenetv2', 'model.onnx'),
+      'mobilenetv2-224': join(SHARED, 'real', 'tf2_mobilenet_v2_1.0_224_ptq.tflite'),
+      large,
+    };
     const results = Object.entries(models).map(([name, path]) => {
       const runs = [1, 2, 3].map(() => {
         const text = execFileSync(process.execPath, [import.meta.filename, '--one', path], { encoding: 'utf8' });

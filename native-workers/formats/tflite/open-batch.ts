@@ -43,6 +43,9 @@ export function openBatch(graph: TflGraph, twice: TflGraph): string | null {
     }
   }
   for (const change of changes) change();
+  const isOutput = new Set(graph.outputs.map(({ tensor }) => tensor));
+  for (const operator of graph.operators)
+    if (operator.code === 'SLICE' && operator.outputs.some((output) => isOutput.has(output))) maskOpenSizes(operator);
   return changes.length > 0 ? null : 'nothing depends on the batch';
 }
 
@@ -70,4 +73,24 @@ function openConstant(
     operator.inputs = operator.inputs.map((input, index) => (index === at ? { ...tensor, constant } : input));
     if (operator.code === 'RESHAPE') operator.options = { new_shape: open };
   };
+}
+
+/**
+ * LiteRT 2.5.3 gives an output of the graph that a SLICE up to the end makes no memory, and returns what stands there; it does for a
+ * STRIDED_SLICE, whose begins and ends are masked out where a size was open.
+ */
+function maskOpenSizes(operator: TflOperator): void {
+  const [x = null, begin, size] = operator.inputs;
+  if (!begin?.constant || !size?.constant) return;
+  const [begins, sizes] = [toNumbers(begin.constant), toNumbers(size.constant)];
+  const open = sizes.reduce((mask, each, axis) => (each < 0 ? mask | (1 << axis) : mask), 0);
+  if (open === 0) return;
+  const numbers = (values: readonly number[]): TflTensor => {
+    const constant = tensorFromBytes('int32', [values.length], new Uint8Array(Int32Array.from(values).buffer));
+    return { ...begin, name: '', constant };
+  };
+  const ends = begins.map((at, axis) => at + Math.max(sizes[axis] ?? 0, 0));
+  operator.code = 'STRIDED_SLICE';
+  operator.inputs = [x, begin, numbers(ends), numbers(begins.map(() => 1))];
+  operator.options = { begin_mask: open, end_mask: open };
 }

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { onnxBytes } from '../../../native-workers/formats/onnx/write.ts';
+import type { Feeds } from '../../../native-workers/lib/engine.ts';
 import { HoneError } from '../../../native-workers/protocol/errors.ts';
 import type { LiveCheck } from '../../../native-workers/protocol/live.ts';
 import { openEngine } from '../../../native-workers/runtimes/onnxruntime.ts';
@@ -20,7 +21,12 @@ const ONNX = 'runtimes/ort-artifact.ts';
 const WEB = { title: 'Web', module: 'runtimes/onnxruntime-web-artifact.ts' };
 
 /** The classifier as the artifact, its last bias shifted by `shift`, checked against itself. */
-async function verify(shift: number, more: Partial<VerifyRequest['target']> = {}, bytes?: Uint8Array) {
+async function verify(
+  shift: number,
+  more: Partial<VerifyRequest['target']> = {},
+  bytes?: Uint8Array,
+  inputs: readonly Feeds[] = [{ image }, { image: { ...image, data: image.data.map((value) => value * 2) } }],
+) {
   const path = join(temporaryFolder(), 'artifact.onnx');
   const model = tinyClassifier();
   if (shift !== 0) {
@@ -36,7 +42,7 @@ async function verify(shift: number, more: Partial<VerifyRequest['target']> = {}
     path,
     signature: { inputs: [], outputs: [] },
     reference,
-    inputs: [{ image }, { image: { ...image, data: image.data.map((value) => value * 2) } }],
+    inputs,
     watch: async (checks) => void seen.push([...checks]),
   });
   await reference.release();
@@ -82,6 +88,12 @@ describe('verifyArtifact', () => {
     expect(found.status).toBe('failed');
     expect(found.maxAbs).toBeGreaterThan(0.001);
     expect(found.reason).toMatch(/^the largest difference is .* is allowed$/);
+  });
+
+  it('does not call passed what it had no inputs for', async () => {
+    const { found } = await verify(0, {}, undefined, []);
+    expect(found).toMatchObject({ status: 'not-run', samples: 0, maxAbs: null });
+    expect(found.reason).toMatch(/give data/);
   });
 
   it('says that a runtime refuses a file that is no model', async () => {

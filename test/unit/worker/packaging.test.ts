@@ -55,6 +55,19 @@ describe('makePackages', () => {
     expect(readdirSync(out)).toEqual(['ort']);
   });
 
+  it('checks models of a fixed batch on whole batches, and those of none on inputs of their own sizes', async () => {
+    const batches = new ModelBuilder();
+    batches.outputs(batches.op('Relu', [batches.input('x', [4, 6])], 'y'));
+    const unlike = new ModelBuilder();
+    unlike.outputs(unlike.op('Add', [unlike.input('x', [4, 6]), unlike.input('row', [1, 6])], 'y'));
+    for (const build of [batches, unlike]) {
+      const path = join(temporaryFolder(), 'model.onnx');
+      await writeOnnx(build.model(), path);
+      const { facts } = await pack(path);
+      expect(facts.artifacts[0]?.verified).toMatchObject({ status: 'passed', samples: 3 });
+    }
+  });
+
   it('takes licence, labels and preprocessing from beside the model, and labels of another number not', async () => {
     const folder = temporaryFolder();
     const model = await classifier('net.onnx', folder);

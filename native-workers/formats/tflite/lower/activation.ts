@@ -46,6 +46,9 @@ export const ACTIVATION_LOWERINGS: Readonly<Record<string, Lower>> = {
     const above = lowering.binary('GREATER', x, node.float('alpha', 1), 'bool');
     return lowering.mul(x, lowering.cast(above, 'float32'));
   }),
+  'ai.onnx.ml:Binarizer': compute((lowering, x, node) =>
+    lowering.cast(lowering.binary('GREATER', x, node.float('threshold', 0), 'bool'), 'float32'),
+  ),
   Shrink: compute((lowering, x, node) => {
     const lambda = node.float('lambd', 0.5);
     const bias = node.float('bias', 0);

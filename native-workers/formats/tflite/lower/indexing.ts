@@ -1,4 +1,5 @@
 /** Operators that take or put elements at places that an operand says. */
+import { elementCount } from '../../../graph/dtype.ts';
 import type { Node } from '../../../graph/node.ts';
 import type { TflTensor } from '../ir.ts';
 import type { Lowering } from './lowering.ts';
@@ -11,6 +12,7 @@ export const INDEXING_LOWERINGS: Readonly<Record<string, Lower>> = {
   GatherND: gatherNd,
   GatherElements: gatherElements,
   OneHot: oneHot,
+  'ai.onnx.ml:ArrayFeatureExtractor': arrayFeatureExtractor,
 };
 
 /** Negative indices count from the end in ONNX; TFLite has none. */
@@ -35,6 +37,15 @@ function gather(node: Node, lowering: Lowering): void {
   const value = lowering.input(node, 1);
   const indices = fromFront(lowering, lowering.tensor(value), lowering.numbers(value), x.shape[axis] ?? 1);
   lowering.result(node, requantized(lowering, lowering.gather(x, indices, axis), lowering.resultType(node)));
+}
+
+/** The elements at given places of the last dimension. */
+function arrayFeatureExtractor(node: Node, lowering: Lowering): void {
+  const x = lowering.read(node, 0);
+  const rows = x.shape.length === 1 ? lowering.reshape(x, [1, ...x.shape]) : x;
+  const places = lowering.tensor(lowering.input(node, 1));
+  const flat = lowering.reshape(places, [elementCount(places.shape)]);
+  lowering.result(node, lowering.gather(rows, flat, rows.shape.length - 1));
 }
 
 function gatherNd(node: Node, lowering: Lowering): void {

@@ -26,14 +26,27 @@ function perChannel(lowering: Lowering, value: Value, rank: number): TflTensor {
 }
 
 function batchNormalization(node: Node, lowering: Lowering): void {
-  if (node.int('training_mode', 0) === 1)
-    throw new Refusal('batch normalization in training; export the model for inference');
   const x = lowering.read(node, 0);
   const rank = x.shape.length;
   const [scale, bias, mean, variance] = [1, 2, 3, 4].map((index) =>
     perChannel(lowering, lowering.input(node, index), rank),
   );
   if (!scale || !bias || !mean || !variance) throw new Refusal('its parameters are missing');
+  if (node.int('training_mode', 0) === 1) {
+    const axes = x.shape.map((_, axis) => axis).filter((axis) => axis !== 1);
+    const batch = normalized(lowering, x, axes, node.float('epsilon', 1e-5));
+    lowering.result(node, lowering.add(lowering.mul(batch.y, scale), bias));
+    // What is kept for inference moves towards what this batch has.
+    const momentum = node.float('momentum', 0.9);
+    [batch.mean, batch.variance].forEach((own, index) => {
+      const output = node.outputs[index + 1];
+      if (!output) return;
+      const kept = lowering.mul(index === 0 ? mean : variance, momentum);
+      const moved = lowering.add(kept, lowering.mul(own, 1 - momentum));
+      lowering.define(output, lowering.reshape(moved, lowering.shape(output)));
+    });
+    return;
+  }
   const factor = lowering.mul(scale, lowering.unary('RSQRT', lowering.add(variance, node.float('epsilon', 1e-5))));
   lowering.result(node, lowering.add(lowering.mul(lowering.sub(x, mean), factor), bias));
 }
@@ -44,12 +57,12 @@ function normalized(
   x: TflTensor,
   axes: readonly number[],
   epsilon: number,
-): { y: TflTensor; mean: TflTensor; inverse: TflTensor } {
+): { y: TflTensor; mean: TflTensor; variance: TflTensor; inverse: TflTensor } {
   const mean = lowering.reduce('MEAN', x, axes);
   const centred = lowering.sub(x, mean);
   const variance = lowering.reduce('MEAN', lowering.mul(centred, centred), axes);
   const inverse = lowering.unary('RSQRT', lowering.add(variance, epsilon));
-  return { y: lowering.mul(centred, inverse), mean, inverse };
+  return { y: lowering.mul(centred, inverse), mean, variance, inverse };
 }
 
 function spaceAxes(rank: number): number[] {

@@ -1,4 +1,5 @@
 /** Reductions over axes, positions of extremes, sorting, running sums. */
+import { elementCount } from '../../../graph/dtype.ts';
 import type { Node } from '../../../graph/node.ts';
 import type { Quantization, TflTensor } from '../ir.ts';
 import type { BuiltinOperator } from '../schema.ts';
@@ -47,6 +48,7 @@ export const REDUCTION_LOWERINGS: Readonly<Record<string, Lower>> = {
   ArgMin: (node, lowering) => argExtreme(node, lowering, 'ARG_MIN'),
   TopK: topK,
   CumSum: cumulativeSum,
+  CumProd: cumulativeProduct,
 };
 
 /** MEAN requantizes by itself, from the whole sum; a QUANTIZE after it would round twice. */
@@ -151,4 +153,29 @@ function cumulativeSum(node: Node, lowering: Lowering): void {
   const options = { exclusive: node.int('exclusive', 0) === 1, reverse: node.int('reverse', 0) === 1 };
   const inputs = [x, lowering.scalar(axis, 'int32')];
   lowering.result(node, lowering.emit('CUMSUM', inputs, { shape: x.shape, dtype: x.dtype }, options));
+}
+
+/** No builtin of TFLite: each round multiplies by what stands twice as far before, so that a number of rounds is enough. */
+function cumulativeProduct(node: Node, lowering: Lowering): void {
+  const read = lowering.read(node, 0);
+  const axis = positive(lowering.fixed(lowering.input(node, 1), 'the axis')[0] ?? 0, read.shape.length);
+  const length = read.shape[axis] ?? 1;
+  const turned = (x: TflTensor): TflTensor =>
+    node.int('reverse', 0) === 1 ? lowering.emit('REVERSE_V2', [x, lowering.int32([axis])], x) : x;
+  /** Moved on by a number of places, with ones before. */
+  const moved = (x: TflTensor, count: number): TflTensor => {
+    const sized = (size: number): number[] => x.shape.map((dim, at) => (at === axis ? size : dim));
+    const ones = lowering.constant(x.dtype, new Float32Array(elementCount(sized(count))).fill(1), sized(count));
+    if (count === length) return ones;
+    const kept = lowering.slice(
+      x,
+      x.shape.map(() => 0),
+      sized(length - count),
+    );
+    return lowering.concat([ones, kept], axis);
+  };
+  let y = turned(read);
+  if (node.int('exclusive', 0) === 1) y = moved(y, 1);
+  for (let step = 1; step < length; step *= 2) y = lowering.mul(y, moved(y, step));
+  lowering.result(node, turned(y));
 }

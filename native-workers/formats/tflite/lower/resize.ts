@@ -41,23 +41,31 @@ function resize(node: Node, lowering: Lowering): void {
     return;
   }
   let y = x;
+  const fill = node.float('extrapolation_value', 0);
+  const filled = (index: number, places: readonly number[], size: number): void => {
+    const inside = places.map((place) => place >= 0 && place <= size - 1);
+    if (coordinates !== 'tf_crop_and_resize' || inside.every((each) => each)) return;
+    if (y.quantization !== null) throw new Refusal('quantized places outside of the input');
+    const shape = axes.map((_, axis) => (axis === index ? places.length : 1));
+    y = lowering.select(lowering.constant('bool', inside.map(Number), shape), y, lowering.scalar(fill, y.dtype));
+  };
+  const placesOf = (axis: Axis): number[] =>
+    Array.from({ length: axis.to }, (_, at) => sourcePlace(at, axis, coordinates));
   axes.forEach((axis, index) => {
     if (axis.from === axis.to && axis.scale === 1 && coordinates !== 'tf_crop_and_resize') return;
-    const places = Array.from({ length: axis.to }, (_, at) => sourcePlace(at, axis, coordinates));
-    const outside = places.map((place) => coordinates === 'tf_crop_and_resize' && (place < 0 || place > axis.from - 1));
+    const places = placesOf(axis);
     if (mode === 'nearest') {
-      if (outside.some((each) => each)) throw new Refusal('nearest elements outside of the input');
       const indices = places.map((place) => Math.min(Math.max(rounded(place, nearest), 0), axis.from - 1));
       y = lowering.gather(y, lowering.int32(indices), index);
       return;
     }
     if (y.quantization !== null) throw new Refusal("a quantized resize that is none of TFLite's");
     const rows = places.map((place) => weightsAt(place, axis, mode, node));
-    const fill = node.float('extrapolation_value', 0);
-    if (outside.some((each) => each) && axes.filter((each) => each.from !== each.to || each.scale !== 1).length > 0) {
-      throw new Refusal(`places outside of the input, filled with ${fill}`);
-    }
     y = weighted(lowering, y, index, rows);
+  });
+  // Along whichever axis a place is outside, the element is the fill; not before all axes are done, which would blend it in.
+  axes.forEach((axis, index) => {
+    filled(index, placesOf(axis), axis.from);
   });
   lowering.result(node, y);
 }

@@ -23,6 +23,8 @@ function ints(values: readonly number[], shape: readonly number[], dtype: 'int32
   return { dtype, shape, data };
 }
 
+const VARIANCE: HostTensor = { dtype: 'float32', shape: [3], data: Float32Array.of(0.5, 1, 2) };
+
 interface Case {
   readonly name: string;
   readonly type: string;
@@ -252,6 +254,38 @@ const CASES: readonly Case[] = [
     feeds: { x: floats([1, 4, 3, 3]), w: floats([4, 2, 3, 3]), b: floats([4]) },
     attributes: { group: 2, strides: [2, 2], dilations: [2, 1] },
   },
+  ...[0, 1].flatMap((exclusive) =>
+    [0, 1].map(
+      (reverse): Case => ({
+        name: `CumProd, exclusive ${exclusive}, reverse ${reverse}`,
+        type: 'CumProd',
+        feeds: { x: floats([2, 7, 3]) },
+        constants: [1],
+        attributes: { exclusive, reverse },
+        opset: 26,
+      }),
+    ),
+  ),
+  {
+    name: 'BatchNormalization in training',
+    type: 'BatchNormalization',
+    feeds: { x: floats([2, 3, 4, 5]), scale: floats([3]), bias: floats([3]), mean: floats([3]), variance: VARIANCE },
+    attributes: { training_mode: 1, momentum: floatAttribute(0.7), epsilon: floatAttribute(0.01) },
+    outputs: 3,
+  },
+  ...['linear', 'cubic', 'nearest'].map(
+    (mode): Case => ({
+      name: `Resize of a region that reaches outside, ${mode}`,
+      type: 'Resize',
+      feeds: { x: floats([1, 2, 5, 6]) },
+      constants: [[0, 0, -0.3, 0.2, 1, 1, 1.2, 0.9], null, [1, 2, 7, 8]],
+      attributes: {
+        mode: stringAttribute(mode),
+        coordinate_transformation_mode: stringAttribute('tf_crop_and_resize'),
+        extrapolation_value: floatAttribute(3.5),
+      },
+    }),
+  ),
   {
     name: 'Conv over space in groups',
     type: 'Conv',
