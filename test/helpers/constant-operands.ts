@@ -22,7 +22,7 @@ const OPERANDS: Readonly<Record<string, readonly number[]>> = {
   CumSum: [1],
   DequantizeLinear: [1, 2],
   DFT: [1, 2],
-  Dropout: [2],
+  Dropout: [1, 2],
   Expand: [1],
   GRU: [1, 2, 3, 4],
   HammingWindow: [0],

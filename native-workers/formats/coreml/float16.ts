@@ -35,6 +35,9 @@ const KEPT: Readonly<Record<string, readonly string[]>> = {
   rsqrt: ['epsilon'],
 };
 
+/** Operands that stay float32 beside float16 ones: iOS 15 takes no others, and float16 does not tell places of a large picture apart. */
+const PLACES: Readonly<Record<string, readonly string[]>> = { resample: ['coordinates'] };
+
 export function toFloat16(main: MilFunction, names: Names, target: number): void {
   new Conversion(main, names, target).run();
 }
@@ -69,10 +72,11 @@ class Conversion {
       (this.#target < 17 && RECURRENT.has(type)) ||
       [...operation.inputs.values()].flat().some((argument) => overflows(argument));
     const kept = this.#target >= 17 ? (KEPT[type] ?? []) : [];
+    const places = PLACES[type] ?? [];
     const inputs = new Map<string, readonly MilArgument[]>();
     for (const [name, given] of operation.inputs) {
       const convert = (argument: MilArgument): MilArgument =>
-        stays ? this.#single(argument) : kept.includes(name) ? argument : this.#half(argument);
+        stays || places.includes(name) ? this.#single(argument) : kept.includes(name) ? argument : this.#half(argument);
       inputs.set(name, given.map(convert));
     }
     const made: { before: MilValue; after: MilValue }[] = [];

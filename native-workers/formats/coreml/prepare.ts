@@ -6,12 +6,10 @@ import { intAttribute } from '../../graph/attribute.ts';
 import { cloneModel } from '../../graph/clone.ts';
 import { byteLength, DTYPES, elementCount } from '../../graph/dtype.ts';
 import { Graph } from '../../graph/graph.ts';
-import { LateData } from '../../graph/late-tensor.ts';
 import { Model } from '../../graph/model.ts';
 import type { Node } from '../../graph/node.ts';
-import { Tensor } from '../../graph/tensor.ts';
-import { MemoryData } from '../../graph/tensor-data.ts';
-import { tensorFromHost, tensorFromInt64, tensorFromNumbers, toNumbers } from '../../graph/tensor-values.ts';
+import type { Tensor } from '../../graph/tensor.ts';
+import { tensorFromHost } from '../../graph/tensor-values.ts';
 import { topologicalOrder } from '../../graph/traversal.ts';
 import { type Dim, staticShape, type ValueType } from '../../graph/types.ts';
 import type { Value } from '../../graph/value.ts';
@@ -21,10 +19,9 @@ import { inferTypes } from '../onnx/infer-types.ts';
 import { inlineFunctions } from '../onnx/inline-functions.ts';
 import { onnxBytes } from '../onnx/write.ts';
 import { writeOut } from '../onnx/write-out.ts';
+import { constantOf, isRead, LARGEST_FOLDED, sideConstant } from './known-results.ts';
 import { learnShape, merged, reshapeOperand, smallIntegers } from './known-shapes.ts';
 
-/** Larger results of constant operators are left to be computed on the device. */
-const LARGEST_FOLDED = 16 << 20;
 /** Each round of folding may make more shapes known to the engine. */
 const ROUNDS = 8;
 
@@ -113,7 +110,8 @@ function foldSimple(graph: Graph): boolean {
       isChanged = true;
     }
     learnShape(node);
-    const tensor = emptyConstant(node) ?? simpleConstant(node) ?? smallIntegers(node);
+    if (foldSides(graph, node)) isChanged = true;
+    const tensor = constantOf(node) ?? smallIntegers(node);
     if (tensor === null) continue;
     replaceByConstant(graph, node, output, tensor);
     isChanged = true;
@@ -131,91 +129,17 @@ function castInstead(node: Node, type: ValueType | null): void {
   node.attributes.set('to', intAttribute(code));
 }
 
-/** What has no elements needs none computed. */
-function emptyConstant(node: Node): Tensor | null {
-  const [output, ...others] = node.outputs;
-  const isRead = (value: Value | null): boolean =>
-    value !== null && (value.consumers.size > 0 || node.graph?.outputs.includes(value) === true);
-  if (others.some(isRead) || output?.type?.kind !== 'tensor') return null;
-  const { dtype } = output.type;
-  const shape = staticShape(output.type);
-  if (dtype === null || dtype === 'string' || !shape?.includes(0)) return null;
-  return new Tensor({ dtype, shape, data: new MemoryData(new Uint8Array(0)) });
-}
-
-function simpleConstant(node: Node): Tensor | null {
-  const input = node.inputs[0] ?? null;
-  if (node.is('Constant')) return constantValue(node);
-  const isPublic = node.outputs.some((output) => output !== null && node.graph?.outputs.includes(output) === true);
-  if ((node.is('Identity') && !isPublic) || (node.is('Dropout') && !node.outputs[1]?.consumers.size && !isPublic))
-    return input?.tensor ?? null;
-  if (node.is('Shape') && input?.type?.kind === 'tensor') {
-    const shape = input.type.shape?.slice(
-      node.int('start', 0),
-      node.attributes.has('end') ? node.int('end', 0) : undefined,
-    );
-    return shape?.every((dim) => typeof dim === 'number') ? tensorFromInt64(shape, [shape.length]) : null;
-  }
-  if (node.is('Gather') && input?.producer?.is('Shape') && !input.producer.attributes.has('start'))
-    return gatheredSize(node, input.producer);
-  if (node.is('ConstantOfShape') && input?.tensor) return filled(node, toNumbers(input.tensor));
-  if (node.is('Size') && input?.type?.kind === 'tensor') {
-    const shape = staticShape(input.type);
-    return shape === null ? null : tensorFromInt64([elementCount(shape)], []);
-  }
-  if (node.is('EyeLike')) return identityMatrix(node);
-  if (
-    node.is('Reshape', 'Unsqueeze', 'Squeeze', 'Flatten') &&
-    input?.tensor &&
-    node.inputs.every((each) => !each || each.tensor)
-  ) {
-    const shape = staticShape(node.outputs[0]?.type ?? null);
-    return shape === null || shape.length === 0 ? null : input.tensor.reshaped(shape);
-  }
-  return null;
-}
-
-/** One size of a shape of which others are not known. */
-function gatheredSize(node: Node, shapeNode: Node): Tensor | null {
-  const type = shapeNode.inputs[0]?.type;
-  const index = node.inputs[1]?.tensor;
-  if (type?.kind !== 'tensor' || type.shape === null || !index) return null;
-  const { shape } = type;
-  const sizes = toNumbers(index).map((at) => shape.at(at));
-  return sizes.every((size) => typeof size === 'number') ? tensorFromInt64(sizes, index.shape) : null;
-}
-
-function identityMatrix(node: Node): Tensor | null {
-  const type = node.outputs[0]?.type;
-  const shape = staticShape(type ?? null);
-  if (type?.kind !== 'tensor' || type.dtype === null || shape === null || elementCount(shape) > LARGEST_FOLDED / 8)
-    return null;
-  const [rows = 1, columns = 1] = shape;
-  const k = node.int('k', 0);
-  const values = Array.from({ length: rows * columns }, (_, at) =>
-    (at % columns) - Math.floor(at / columns) === k ? 1 : 0,
-  );
-  return tensorFromNumbers(type.dtype, values, shape);
-}
-
-function constantValue(node: Node): Tensor | null {
-  const attribute = node.attributes.get('value');
-  return attribute?.type === 'tensor' ? attribute.value : null;
-}
-
-function filled(node: Node, shape: number[]): Tensor | null {
-  const attribute = node.attributes.get('value');
-  const one = attribute?.type === 'tensor' ? attribute.value : null;
-  const dtype = one?.dtype ?? 'float32';
-  const bytes = byteLength(dtype, elementCount(shape));
-  if (bytes === 0) return null;
-  const data = new LateData(bytes, () => {
-    const all = new Uint8Array(bytes);
-    const pattern = one?.data.read();
-    if (pattern?.some((byte) => byte !== 0)) for (let at = 0; at < bytes; at += pattern.length) all.set(pattern, at);
-    return all;
+/** Outputs beside the first, or of several, that are constant: the node stays for the others. */
+function foldSides(graph: Graph, node: Node): boolean {
+  if (node.outputs.length < 2) return false;
+  let isChanged = false;
+  node.outputs.forEach((output, index) => {
+    const tensor = output === null || !isRead(output, graph) ? null : sideConstant(node, index);
+    if (output === null || tensor === null) return;
+    graph.replaceValue(output, graph.addInitializer(graph.uniqueName(`${output.name}_folded`), tensor));
+    isChanged = true;
   });
-  return new Tensor({ dtype, shape, data });
+  return isChanged;
 }
 
 function replaceByConstant(graph: Graph, node: Node, output: Value, tensor: Tensor): void {

@@ -4,6 +4,7 @@ import type { Value } from '../../../graph/value.ts';
 import type { MilValue } from '../program.ts';
 import { select } from './builders.ts';
 import type { Lower, Lowering } from './lowering.ts';
+import { SEQUENCES } from './reasons.ts';
 import { Refusal } from './terms.ts';
 
 /** ONNX's name, and MIL's where both mean the same. */
@@ -132,11 +133,26 @@ function log(node: Node, lowering: Lowering): void {
 const isRead = (value: Value | null | undefined): boolean =>
   value != null && (value.consumers.size > 0 || value.producer?.graph?.outputs.includes(value) === true);
 
+/** Whether Dropout trains, or may. */
+function drops(node: Node, lowering: Lowering): boolean {
+  const isZero = (index: number): boolean => lowering.numbers(node, index)?.[0] === 0;
+  return node.inputs[2] != null && !isZero(2) && !isZero(1);
+}
+
 function identity(node: Node, lowering: Lowering): void {
-  // No operation: the same value under another name. A Dropout's mask is not made.
-  if (node.opType === 'Dropout' && isRead(node.outputs[1]))
-    throw new Refusal('the mask of Dropout is only for training');
-  lowering.set(lowering.output(node), lowering.codes(node, 0));
+  // No operation: the same value under another name. A Dropout's mask is a constant by now.
+  if (node.opType === 'Dropout' && (isRead(node.outputs[1]) || drops(node, lowering)))
+    throw new Refusal('what Dropout draws at random is only for training; export the model for inference');
+  const output = lowering.output(node);
+  // Refuses an empty output under its own name, not that of the constant that stands for it.
+  lowering.type(output);
+  lowering.set(output, lowering.codes(node, 0));
+}
+
+/** A tensor is its own element. */
+function optionalElement(node: Node, lowering: Lowering): void {
+  if (lowering.input(node, 0).type?.kind !== 'tensor') throw new Refusal(SEQUENCES);
+  identity(node, lowering);
 }
 
 function where(node: Node, lowering: Lowering): void {
@@ -211,6 +227,7 @@ export const ELEMENTWISE: Readonly<Record<string, Lower>> = {
   Log: log,
   Identity: identity,
   Dropout: identity,
+  OptionalGetElement: optionalElement,
   Where: where,
   Clip: clip,
   IsNaN: isNotANumber,

@@ -2,8 +2,9 @@
 import type { Node } from '../../../graph/node.ts';
 import type { MilValue } from '../program.ts';
 import { attentionPattern } from './attention.ts';
-import { expandDims, matmul, squeeze } from './builders.ts';
+import { expandDims, matmul, sliceAxis, squeeze } from './builders.ts';
 import type { Lower, Lowering } from './lowering.ts';
+import { Refusal, staticDims } from './terms.ts';
 import { weightOf } from './weights.ts';
 
 function matmulNode(node: Node, lowering: Lowering): void {
@@ -60,4 +61,37 @@ function gemm(node: Node, lowering: Lowering): void {
   lowering.out(node, 'add', { x: product, y: added });
 }
 
-export const LINEAR: Readonly<Record<string, Lower>> = { MatMul: matmulNode, Gemm: gemm };
+/** More rows would be too many minors. */
+const MOST_ROWS = 4;
+
+/** By expansion along the first row; minors of the same columns are made once. */
+function determinant(node: Node, lowering: Lowering): void {
+  const x = lowering.get(node, 0);
+  const [order = 1] = staticDims(x.type.shape.slice(-1), 'the matrix');
+  if (order > MOST_ROWS)
+    throw new Refusal(`the determinant of ${order} rows is not written out, at most that of ${MOST_ROWS}`);
+  const rank = x.type.shape.length;
+  const element = (row: number, column: number): MilValue =>
+    squeeze(
+      lowering,
+      sliceAxis(lowering, sliceAxis(lowering, x, rank - 2, row, row + 1), rank - 1, column, column + 1),
+      [rank - 2, rank - 1],
+    );
+  const minors = new Map<string, MilValue>();
+  const minor = (columns: readonly number[]): MilValue => {
+    const known = minors.get(columns.join());
+    if (known !== undefined) return known;
+    const row = order - columns.length;
+    const terms = columns.map((column) => {
+      const others = columns.filter((each) => each !== column);
+      const own = element(row, column);
+      return others.length === 0 ? own : lowering.binary('mul', own, minor(others));
+    });
+    const sum = terms.reduce((all, term, index) => lowering.binary(index % 2 === 1 ? 'sub' : 'add', all, term));
+    minors.set(columns.join(), sum);
+    return sum;
+  };
+  lowering.result(node, minor(Array.from({ length: order }, (_, column) => column)));
+}
+
+export const LINEAR: Readonly<Record<string, Lower>> = { MatMul: matmulNode, Gemm: gemm, Det: determinant };

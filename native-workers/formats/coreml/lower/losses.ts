@@ -13,13 +13,30 @@ import {
   times,
 } from './builders.ts';
 import type { Lower, Lowering } from './lowering.ts';
-import { Refusal } from './terms.ts';
+import { staticDims } from './terms.ts';
 
 /** -weight[target] * log probability of the target, reduced. Source: onnx Operators.md, NegativeLogLikelihoodLoss. */
 function likelihoodLoss(node: Node, lowering: Lowering, logs: MilValue): void {
-  const shape = logs.type.shape;
-  if (shape.length > 4) throw new Refusal('losses of more than two further dimensions do not fit in five');
-  const given = lowering.get(node, 1);
+  const target = lowering.get(node, 1);
+  const { shape } = target.type;
+  if (shape.length <= 3) {
+    reducedLoss(node, lowering, logs, target);
+    return;
+  }
+  // Further dimensions are one, so that there is room to look the classes up.
+  const [batch = 1, classes = 1] = staticDims(logs.type.shape, 'a loss of several dimensions');
+  const flat = [lowering.reshape(logs, [batch, classes, -1]), lowering.reshape(target, [batch, -1])] as const;
+  reducedLoss(node, lowering, ...flat, (loss) => lowering.reshape(loss, staticDims(shape, 'the classes')));
+}
+
+/** logs: [batch, classes, ...], given: [batch, ...]; `whole` gives a loss that is not reduced its shape. */
+function reducedLoss(
+  node: Node,
+  lowering: Lowering,
+  logs: MilValue,
+  given: MilValue,
+  whole: (loss: MilValue) => MilValue = (loss) => loss,
+): void {
   const ignored = node.attributes.has('ignore_index') ? node.int('ignore_index', 0) : null;
   const isKept =
     ignored === null ? null : lowering.cast(compare(lowering, 'not_equal', given, lowering.int(ignored)), 'int32');
@@ -39,7 +56,7 @@ function likelihoodLoss(node: Node, lowering: Lowering, logs: MilValue): void {
   }
   const reduction = node.string('reduction', 'mean');
   const all = loss.type.shape.map((_, axis) => axis);
-  if (reduction === 'none') lowering.result(node, loss);
+  if (reduction === 'none') lowering.result(node, whole(loss));
   else if (reduction === 'sum') lowering.result(node, reduce(lowering, 'reduce_sum', loss, all, false));
   else if (weight === null) lowering.result(node, reduce(lowering, 'reduce_mean', loss, all, false));
   else {

@@ -1,14 +1,18 @@
 /** Normalisations. */
 import type { Node } from '../../../graph/node.ts';
 import type { MilValue } from '../program.ts';
-import { compare, expandDims, plus, reduce, select, take } from './builders.ts';
+import { compare, expandDims, plus, reduce, select, squeeze, take, times } from './builders.ts';
 import type { Lower, Lowering } from './lowering.ts';
 import { Refusal, staticDims } from './terms.ts';
 
 function batchNormalization(node: Node, lowering: Lowering): void {
-  if (node.int('training_mode', 0) !== 0 || node.outputs.slice(1).some((output) => output !== null))
-    throw new Refusal('it computes statistics for training; export the model for inference');
   const x = lowering.get(node, 0);
+  if (node.int('training_mode', 0) !== 0) {
+    trainingNormalization(node, lowering, x);
+    return;
+  }
+  if (node.outputs.slice(1).some((output) => output !== null))
+    throw new Refusal('it gives statistics for training; export the model for inference');
   const isFixed = [1, 2, 3, 4].every((index) => node.inputs[index]?.isConstant);
   if (x.type.shape.length < 3 || !isFixed) {
     affineNormalization(node, lowering, x);
@@ -32,6 +36,28 @@ function perChannel(lowering: Lowering, vector: MilValue, rank: number): MilValu
 
 function inverseDeviation(lowering: Lowering, variance: MilValue, epsilon: number): MilValue {
   return lowering.op('rsqrt', { x: variance, epsilon: lowering.float(epsilon, 'epsilon') }, variance.type);
+}
+
+/** With the statistics of the batch itself, which move the given ones. Source: onnx Operators.md, BatchNormalization. */
+function trainingNormalization(node: Node, lowering: Lowering, x: MilValue): void {
+  const rank = x.type.shape.length;
+  const axes = x.type.shape.map((_, axis) => axis).filter((axis) => axis !== 1);
+  const mean = reduce(lowering, 'reduce_mean', x, axes);
+  const centred = lowering.binary('sub', x, mean);
+  const variance = reduce(lowering, 'reduce_mean', lowering.unary('square', centred), axes);
+  const normal = lowering.binary('mul', centred, inverseDeviation(lowering, variance, node.float('epsilon', 1e-5)));
+  const [gamma, beta] = [1, 2].map((index) => perChannel(lowering, lowering.get(node, index), rank)) as [
+    MilValue,
+    MilValue,
+  ];
+  const momentum = node.float('momentum', 0.9);
+  [mean, variance].forEach((own, index) => {
+    const output = node.outputs[1 + index];
+    if (!output) return;
+    const given = times(lowering, lowering.get(node, 3 + index), momentum);
+    lowering.set(output, lowering.binary('add', given, times(lowering, squeeze(lowering, own, axes), 1 - momentum)));
+  });
+  lowering.result(node, lowering.binary('add', lowering.binary('mul', normal, gamma), beta));
 }
 
 /** MIL's batch_norm takes rank 3 and more and constants; anything else is normalised with plain operators. */

@@ -1,7 +1,7 @@
 /** Pools. Padding is always written out; what MIL's pools cannot do is put together from slices or a convolution with ones. */
 import type { Node } from '../../../graph/node.ts';
 import type { MilDim, MilValue } from '../program.ts';
-import { padConstant, reduce, sliceOperands } from './builders.ts';
+import { concat, gather, padConstant, reduce, sliceAxis, sliceOperands } from './builders.ts';
 import { interleaved, type Window, windowOf } from './convolution.ts';
 import type { Lower, Lowering } from './lowering.ts';
 import { Refusal, staticDims } from './terms.ts';
@@ -47,12 +47,14 @@ function fullPads({ pads, beyond }: Pool): number[] {
 const isPlain = ({ dilations }: Window): boolean => dilations.every((step) => step === 1);
 
 function maxPool(node: Node, lowering: Lowering): void {
-  if (node.outputs[1]) throw new Refusal('Core ML does not give the places of the largest elements');
   const given = lowering.get(node, 0);
   const { dtype } = lowering.type(lowering.input(node, 0));
   if (dtype === 'int32' || dtype === 'int64') throw new Refusal('Core ML pools floats, which do not hold all integers');
   const x = lowering.cast(given, 'fp32');
   const pool = poolOf(node, lowering, x);
+  if (node.outputs[1]) {
+    lowering.set(node.outputs[1], placesOfLargest(lowering, x, pool, node.int('storage_order', 0) === 1));
+  }
   const made = isPlain(pool)
     ? lowering.op('max_pool', operands(lowering, x, pool), { dtype: 'fp32', shape: resultShape(x, pool) })
     : slicedMaximum(lowering, x, pool);
@@ -72,31 +74,76 @@ function operands(lowering: Lowering, x: MilValue, pool: Pool) {
   };
 }
 
-/** The largest of one strided slice for each element of the window. */
+/** Dimension by dimension, the largest of one strided slice for each element of the window. */
 function slicedMaximum(lowering: Lowering, x: MilValue, pool: Pool): MilValue {
-  const { kernel, strides, dilations } = pool;
-  const count = kernel.reduce((product, size) => product * size, 1);
-  if (count > MOST_SLICES) throw new Refusal(`a dilated window of ${count} elements is too large to be put together`);
   const sizes = staticDims(pool.sizes, 'a dilated pool');
+  let y = padConstant(lowering, x, [0, 0, 0, 0, ...fullPads(pool)], LEAST);
+  pool.kernel.forEach((count, axis) => {
+    const [stride, dilation] = [pool.strides[axis] ?? 1, pool.dilations[axis] ?? 1];
+    const slices = Array.from({ length: count }, (_, tap) => {
+      const from = tap * dilation;
+      return sliceAxis(lowering, y, axis + 2, from, from + ((sizes[axis] ?? 1) - 1) * stride + 1, stride);
+    });
+    y = slices.reduce((largest, slice) => lowering.binary('maximum', largest, slice));
+  });
+  return y;
+}
+
+/**
+ * Where the largest elements were, counted through the whole tensor: the windows side by side, the first largest in each, and a
+ * table of where its elements come from.
+ */
+function placesOfLargest(lowering: Lowering, x: MilValue, pool: Pool, isColumnMajor: boolean): MilValue {
+  const { kernel, strides, dilations, pads } = pool;
+  const sizes = staticDims(pool.sizes, 'a pool with places');
+  const [batch = 1, channels = 1, ...space] = staticDims(x.type.shape, 'a pool with places');
+  const taps = placesIn(kernel);
+  if (taps.length > MOST_SLICES)
+    throw new Refusal(`a window of ${taps.length} elements is too large to look for the largest`);
   const padded = padConstant(lowering, x, [0, 0, 0, 0, ...fullPads(pool)], LEAST);
-  const [batch = 1, channels = 1] = staticDims(x.type.shape.slice(0, 2), 'a dilated pool');
-  let largest: MilValue | null = null;
-  for (let index = 0; index < count; index++) {
-    let rest = index;
-    const begin = kernel.map(() => 0);
-    for (let axis = kernel.length - 1; axis >= 0; axis--) {
-      begin[axis] = (rest % (kernel[axis] ?? 1)) * (dilations[axis] ?? 1);
-      rest = Math.floor(rest / (kernel[axis] ?? 1));
-    }
+  const windows = taps.map((tap) => {
+    const begin = tap.map((at, axis) => at * (dilations[axis] ?? 1));
     const end = begin.map((from, axis) => from + ((sizes[axis] ?? 1) - 1) * (strides[axis] ?? 1) + 1);
     const slice = lowering.op(
       'slice_by_index',
       sliceOperands(lowering, padded, [0, 0, ...begin], [batch, channels, ...end], [1, 1, ...strides]),
       { dtype: 'fp32', shape: resultShape(x, pool) },
     );
-    largest = largest === null ? slice : lowering.binary('maximum', largest, slice);
-  }
-  return largest ?? x;
+    return lowering.reshape(slice, [batch, channels, -1, 1]);
+  });
+  const outputs = placesIn(sizes);
+  const found = lowering.op(
+    'reduce_argmax',
+    { x: concat(lowering, windows, 3), axis: lowering.int(3, 'axis'), keep_dims: lowering.bool(false, 'keep_dims') },
+    { dtype: 'int32', shape: [batch, channels, outputs.length] },
+  );
+  const table = outputs.flatMap((output) =>
+    taps.map((tap) => {
+      const at = space.map(
+        (_, axis) =>
+          (output[axis] ?? 0) * (strides[axis] ?? 1) + (tap[axis] ?? 0) * (dilations[axis] ?? 1) - (pads[axis] ?? 0),
+      );
+      const order = space.map((_, axis) => axis);
+      if (isColumnMajor) order.reverse();
+      return order.reduce((index, axis) => index * (space[axis] ?? 1) + (at[axis] ?? 0), 0);
+    }),
+  );
+  const rows = lowering.ints(outputs.map((_, place) => place * taps.length));
+  const inside = gather(lowering, lowering.ints(table, 'table'), lowering.binary('add', found, rows), 0);
+  const size = space.reduce((product, dim) => product * dim, 1);
+  const planes = lowering.reshapedInts(
+    Array.from({ length: batch * channels }, (_, plane) => plane * size),
+    [batch, channels, 1],
+  );
+  return lowering.reshape(lowering.binary('add', inside, planes), [batch, channels, ...sizes]);
+}
+
+/** Every place in a box of the given sizes, the last dimension fastest. */
+function placesIn(sizes: readonly number[]): number[][] {
+  return sizes.reduce<number[][]>(
+    (places, size) => places.flatMap((place) => Array.from({ length: size }, (_, at) => [...place, at])),
+    [[]],
+  );
 }
 
 function averagePool(node: Node, lowering: Lowering): void {

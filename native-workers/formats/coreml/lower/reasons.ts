@@ -3,7 +3,7 @@ import { isFused } from '../../../graph/expand-fused.ts';
 import type { Node } from '../../../graph/node.ts';
 
 const STRINGS = 'Core ML computes with numbers only: process texts in the app, before the model';
-const SEQUENCES = 'Core ML has no sequences and optional values: give each tensor an input or output of its own';
+export const SEQUENCES = 'Core ML has no sequences and optional values: give each tensor an input or output of its own';
 const TREES = 'trees and tables of classic models are no ML Program: convert them with the tool that trained them';
 const LOOPS =
   'Hone writes out control flow, and this depends on data, on open sizes or is too long: unroll or choose when exporting';
@@ -33,8 +33,6 @@ const BY_TYPE: Readonly<Record<string, string>> = {
   RandomUniformLike: RANDOM,
   Multinomial: RANDOM,
   Bernoulli: RANDOM,
-  Det: 'MIL has no determinants: compute it in the app',
-  DeformConv: 'MIL has no convolution at computed places: export the layer as an ordinary convolution',
 };
 
 export function reasonWithoutLowering(node: Node): string {

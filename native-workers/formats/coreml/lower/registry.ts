@@ -5,6 +5,7 @@ import { ATTENTION } from './attention.ts';
 import { BITS } from './bits.ts';
 import { BLOCKS } from './blocks.ts';
 import { CONVOLUTION } from './convolution.ts';
+import { DEFORMABLE } from './deformable.ts';
 import { DETECTION } from './detection.ts';
 import { EINSUM } from './einsum.ts';
 import { ELEMENTWISE } from './elementwise.ts';
@@ -48,6 +49,7 @@ const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
     REDUCING,
     RESIZE,
     SAMPLING,
+    DEFORMABLE,
     LOSSES,
     QUANTIZED,
     BLOCKS,

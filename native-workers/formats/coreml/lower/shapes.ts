@@ -72,13 +72,15 @@ function concatNode(node: Node, lowering: Lowering): void {
 function split(node: Node, lowering: Lowering): void {
   const x = lowering.get(node, 0);
   const axis = lowering.axis(node.int('axis', 0), x.type.shape.length);
-  const sizes = node.outputs.map((output) => {
+  // An empty part is a constant by now.
+  const parts = node.outputs.filter((output) => output === null || !lowering.isEmpty(output));
+  const sizes = parts.map((output) => {
     if (output === null) throw new Refusal('an output of the split is left out');
     const size = lowering.shape(output)[axis];
     if (typeof size !== 'number') throw new Refusal('the sizes of the parts are not known');
     return size;
   });
-  const outputs = node.outputs.map((_, index) => lowering.declare(lowering.output(node, index)));
+  const outputs = parts.flatMap((output) => (output === null ? [] : [lowering.declare(output)]));
   if (sizes.length === 1) {
     lowering.operation('identity', { x }, outputs);
     return;
