@@ -9,7 +9,14 @@ import type { Node } from '../../graph/node.ts';
 import { topologicalOrder } from '../../graph/traversal.ts';
 import type { Value } from '../../graph/value.ts';
 import { HoneError } from '../../protocol/errors.ts';
-import type { Quantization, TflGraph, TflOperator, TflTensor, TflValue } from './ir.ts';
+import {
+  type Quantization,
+  type TflGraph,
+  type TflOperator,
+  type TflTensor,
+  type TflValue,
+  withInnerGraphs,
+} from './ir.ts';
 import { assignLayout } from './layout.ts';
 import { Lowering } from './lower/lowering.ts';
 import { findLowering } from './lower/registry.ts';
@@ -76,9 +83,11 @@ export function convert(
   if (refused.length > 0) return { graph: null, nodes: nodes.length, refused: rootCauses(refused) };
   try {
     const made = finish(lowering, inputs, outputs);
-    if (precision === 'float16') halfWeights(made);
-    if (precision !== 'float32' && precision !== 'float16') dynamicWeights(made, precision);
-    giveNames(made);
+    for (const each of withInnerGraphs(made)) {
+      if (precision === 'float16') halfWeights(each);
+      if (precision !== 'float32' && precision !== 'float16') dynamicWeights(each, precision);
+    }
+    for (const each of withInnerGraphs(made)) giveNames(each);
     return { graph: made, nodes: nodes.length, refused };
   } catch (thrown) {
     refuse('', 'output', thrown);
@@ -169,7 +178,7 @@ function interfaceType(dtype: DType): DType {
 
 function finish(lowering: Lowering, inputs: readonly TflValue[], outputs: readonly TflValue[]): TflGraph {
   const made: TflGraph = { inputs: [...inputs], outputs: [...outputs], operators: lowering.operators };
-  simplify(made);
+  for (const each of withInnerGraphs(made)) simplify(each);
   assignLayout(made);
   simplify(made);
   return made;

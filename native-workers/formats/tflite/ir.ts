@@ -36,6 +36,8 @@ export interface TflOperator {
   options: Options;
   /** Label of the node that it was made for. */
   readonly source: string;
+  /** Graphs that it runs, by the option that names them: condition and body of a WHILE. They see no tensors of this one. */
+  readonly graphs?: Readonly<Record<string, TflGraph>>;
   /** Labels of further nodes that it computes: an activation that was fused, a quantization that it ends with. */
   fused?: readonly string[];
 }
@@ -56,6 +58,14 @@ export interface TflGraph {
   readonly inputs: TflValue[];
   readonly outputs: TflValue[];
   operators: TflOperator[];
+}
+
+/** The graph and those that its operators run, each before what stands in it. */
+export function withInnerGraphs(graph: TflGraph): TflGraph[] {
+  return [
+    graph,
+    ...graph.operators.flatMap(({ graphs = {} }) => Object.values(graphs).flatMap((inner) => withInnerGraphs(inner))),
+  ];
 }
 
 /** Option tables whose name does not follow from the operator's. */

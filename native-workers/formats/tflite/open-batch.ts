@@ -19,6 +19,7 @@ export function openBatch(graph: TflGraph, twice: TflGraph): string | null {
   const seen = new Set<TflTensor>();
   for (const [index, operator] of graph.operators.entries()) {
     const other = twice.operators[index] as TflOperator;
+    if (operator.graphs !== undefined) return `${operator.code} of ${operator.source} has fixed sizes inside`;
     if (operator.code !== other.code || operator.inputs.length !== other.inputs.length)
       return 'its operators depend on the batch';
     const pairs = [

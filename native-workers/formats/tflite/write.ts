@@ -10,7 +10,7 @@ import type { Tensor } from '../../graph/tensor.ts';
 import { FlatBuffer } from '../../lib/flatbuffer-reader.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import { addTable, type TableValue, UnionValue } from './flatbuffer-writer.ts';
-import { optionTable, type TflGraph, type TflOperator, type TflTensor } from './ir.ts';
+import { optionTable, type TflGraph, type TflOperator, type TflTensor, withInnerGraphs } from './ir.ts';
 import { firstRuntime, operatorVersion } from './operator-versions.ts';
 import { BUILTIN_OPERATORS, FILE_IDENTIFIER, slotOf, tensorTypeOf, UNIONS } from './schema.ts';
 
@@ -38,7 +38,7 @@ export function writeTflite(graph: TflGraph, path: string, options: WriteOptions
   const plan = new Plan(graph);
   const total = plan.buffers.reduce((sum, tensor) => sum + tensor.bytes, 0);
   const outside = total > (options.insideBytes ?? INSIDE_BYTES);
-  const minRuntime = firstRuntime(graph.operators);
+  const minRuntime = firstRuntime(plan.graphs.flatMap(({ operators }) => operators));
   const head = flatBuffer(graph, plan, outside, minRuntime, outside ? 1 << 20 : total + (1 << 20), options);
   const file = openSync(path, 'w');
   try {
@@ -52,30 +52,38 @@ export function writeTflite(graph: TflGraph, path: string, options: WriteOptions
   }
 }
 
-/** What index every tensor, buffer and operator code gets. */
+/** What index every graph, tensor, buffer and operator code gets. */
 class Plan {
-  readonly tensors = new Map<TflTensor, number>();
+  readonly graphs: readonly TflGraph[];
+  /** By graph. */
+  readonly tensors = new Map<TflGraph, Map<TflTensor, number>>();
   /** Constants with different content, in order; buffer 0 of the file is empty, so these start at 1. */
   readonly buffers: Tensor[] = [];
   readonly bufferOf = new Map<TflTensor, number>();
   readonly codes: { code: TflOperator['code']; version: number }[] = [];
   readonly codeOf = new Map<TflOperator, number>();
 
-  constructor({ inputs, outputs, operators }: TflGraph) {
-    for (const { tensor } of inputs) this.#addTensor(tensor);
-    for (const operator of operators) {
-      for (const tensor of [...operator.inputs, ...operator.outputs]) if (tensor !== null) this.#addTensor(tensor);
-      this.#addCode(operator);
-    }
-    for (const { tensor } of outputs) this.#addTensor(tensor);
+  constructor(graph: TflGraph) {
+    this.graphs = withInnerGraphs(graph);
+    for (const each of this.graphs) this.tensors.set(each, this.#tensorsOf(each));
     this.#addBuffers();
   }
 
-  #addTensor(tensor: TflTensor): void {
-    if (this.tensors.has(tensor)) return;
-    this.tensors.set(tensor, this.tensors.size);
-    const scales = tensor.quantization?.blocks?.scales;
-    if (scales !== undefined) this.#addTensor(scales);
+  #tensorsOf({ inputs, outputs, operators }: TflGraph): Map<TflTensor, number> {
+    const indices = new Map<TflTensor, number>();
+    const add = (tensor: TflTensor): void => {
+      if (indices.has(tensor)) return;
+      indices.set(tensor, indices.size);
+      const scales = tensor.quantization?.blocks?.scales;
+      if (scales !== undefined) add(scales);
+    };
+    for (const { tensor } of inputs) add(tensor);
+    for (const operator of operators) {
+      for (const tensor of [...operator.inputs, ...operator.outputs]) if (tensor !== null) add(tensor);
+      this.#addCode(operator);
+    }
+    for (const { tensor } of outputs) add(tensor);
+    return indices;
   }
 
   #addCode(operator: TflOperator): void {
@@ -87,12 +95,13 @@ class Plan {
 
   /** Tensors of the same bytes share a buffer; only those of one length are compared. */
   #addBuffers(): void {
+    const tensors = new Set([...this.tensors.values()].flatMap((indices) => [...indices.keys()]));
     const lengths = new Map<number, number>();
-    for (const { constant } of this.tensors.keys()) {
+    for (const { constant } of tensors) {
       if (constant !== null) lengths.set(constant.bytes, (lengths.get(constant.bytes) ?? 0) + 1);
     }
     const known = new Map<Tensor | string, number>();
-    for (const tensor of this.tensors.keys()) {
+    for (const tensor of tensors) {
       const { constant } = tensor;
       if (constant === null) continue;
       const key = (lengths.get(constant.bytes) ?? 0) > 1 ? hashOf(constant) : constant;
@@ -144,13 +153,19 @@ function flatBuffer(
       version,
       builtin_code: BUILTIN_OPERATORS[code],
     })),
-    subgraphs: [subgraph(graph, plan)],
+    subgraphs: plan.graphs.map((each, index) => subgraph(each, index === 0 ? 'main' : `inner_${index}`, plan)),
     description: options.description ?? 'Made by Hone.',
     metadata: metadata.map(({ name }, index) => ({ name, buffer: 1 + weights.length + index })),
     signature_defs: [
       {
-        inputs: graph.inputs.map(({ name, tensor }) => ({ name, tensor_index: plan.tensors.get(tensor) ?? 0 })),
-        outputs: graph.outputs.map(({ name, tensor }) => ({ name, tensor_index: plan.tensors.get(tensor) ?? 0 })),
+        inputs: graph.inputs.map(({ name, tensor }) => ({
+          name,
+          tensor_index: plan.tensors.get(graph)?.get(tensor) ?? 0,
+        })),
+        outputs: graph.outputs.map(({ name, tensor }) => ({
+          name,
+          tensor_index: plan.tensors.get(graph)?.get(tensor) ?? 0,
+        })),
         signature_key: SIGNATURE_KEY,
         subgraph_index: 0,
       },
@@ -167,16 +182,21 @@ function padded(text: string): Uint8Array {
   return bytes;
 }
 
-function subgraph(graph: TflGraph, plan: Plan): TableValue {
-  const indexOf = (tensor: TflTensor | null): number => (tensor === null ? -1 : (plan.tensors.get(tensor) ?? -1));
+function subgraph(graph: TflGraph, name: string, plan: Plan): TableValue {
+  const indices = plan.tensors.get(graph) ?? new Map<TflTensor, number>();
+  const indexOf = (tensor: TflTensor | null): number => (tensor === null ? -1 : (indices.get(tensor) ?? -1));
   return {
-    name: 'main',
-    tensors: [...plan.tensors.keys()].map((tensor) => tensorTable(tensor, plan)),
+    name,
+    tensors: [...indices.keys()].map((tensor) => tensorTable(tensor, indices, plan)),
     inputs: graph.inputs.map(({ tensor }) => indexOf(tensor)),
     outputs: graph.outputs.map(({ tensor }) => indexOf(tensor)),
     operators: graph.operators.map((operator) => {
       const table = optionTable(operator.code);
-      const value = operator.options as TableValue;
+      const graphs = Object.entries(operator.graphs ?? {}).map(([option, inner]) => [
+        option,
+        plan.graphs.indexOf(inner),
+      ]);
+      const value: TableValue = { ...operator.options, ...Object.fromEntries(graphs) };
       const second = table !== null && !UNIONS['BuiltinOptions']?.includes(table);
       return {
         opcode_index: plan.codeOf.get(operator) ?? 0,
@@ -188,7 +208,7 @@ function subgraph(graph: TflGraph, plan: Plan): TableValue {
   };
 }
 
-function tensorTable(tensor: TflTensor, plan: Plan): TableValue {
+function tensorTable(tensor: TflTensor, indices: ReadonlyMap<TflTensor, number>, plan: Plan): TableValue {
   const type = tensorTypeOf(tensor.dtype);
   if (type === null) throw new HoneError('internal', `TFLite has no ${tensor.dtype} tensors.`);
   return {
@@ -198,15 +218,15 @@ function tensorTable(tensor: TflTensor, plan: Plan): TableValue {
     buffer: plan.bufferOf.get(tensor) ?? 0,
     has_rank: true,
     ...(tensor.signature === null ? {} : { shape_signature: [...tensor.signature] }),
-    ...(tensor.quantization === null ? {} : { quantization: quantizationTable(tensor, plan) }),
+    ...(tensor.quantization === null ? {} : { quantization: quantizationTable(tensor, indices) }),
   };
 }
 
-function quantizationTable({ quantization }: TflTensor, plan: Plan): TableValue {
+function quantizationTable({ quantization }: TflTensor, indices: ReadonlyMap<TflTensor, number>): TableValue {
   if (quantization === null) return {};
   const { blocks } = quantization;
   if (blocks !== undefined) {
-    const details = { scales: plan.tensors.get(blocks.scales) ?? 0, zero_points: -1, block_size: blocks.size };
+    const details = { scales: indices.get(blocks.scales) ?? 0, zero_points: -1, block_size: blocks.size };
     return { details: new UnionValue('BlockwiseQuantization', details), quantized_dimension: 0 };
   }
   return {

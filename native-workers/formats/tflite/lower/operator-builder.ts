@@ -2,13 +2,13 @@
 import { DTYPES, type DType, elementCount, isFloat } from '../../../graph/dtype.ts';
 import { permutedTensor, slicedTensor } from '../../../graph/late-tensor.ts';
 import { tensorFromNumbers, toNumbers } from '../../../graph/tensor-values.ts';
-import type { Options, Quantization, TflOperator, TflTensor } from '../ir.ts';
+import type { Options, Quantization, TflGraph, TflOperator, TflTensor, TflValue } from '../ir.ts';
 import type { BuiltinOperator } from '../schema.ts';
 import { DTYPE_CODES } from '../schema.ts';
 import { broadcast, Refusal } from './terms.ts';
 
 export class OperatorBuilder {
-  readonly operators: TflOperator[] = [];
+  operators: TflOperator[] = [];
   /** Label of the node that operators are made for. */
   protected source = '';
   readonly #makers = new Map<TflTensor, TflOperator>();
@@ -26,36 +26,77 @@ export class OperatorBuilder {
     return this.constant(dtype, [value], []);
   }
 
-  emit(
-    code: BuiltinOperator,
-    inputs: (TflTensor | null)[],
-    output: { shape: readonly number[]; dtype: DType; quantization?: Quantization | null },
-    options: Options = {},
-  ): TflTensor {
+  emit(code: BuiltinOperator, inputs: (TflTensor | null)[], output: TensorType, options: Options = {}): TflTensor {
     return this.emitAll(code, inputs, [output], options)[0] as TflTensor;
   }
 
   emitAll(
     code: BuiltinOperator,
     inputs: (TflTensor | null)[],
-    types: readonly { shape: readonly number[]; dtype: DType; quantization?: Quantization | null }[],
+    types: readonly TensorType[],
     options: Options = {},
   ): TflTensor[] {
     for (const { shape } of types) {
       if (elementCount(shape) === 0) throw new Refusal('a value is empty, and LiteRT loads no empty tensors');
     }
-    const outputs = types.map(({ shape, dtype, quantization }) => ({
-      name: '',
-      shape,
-      dtype,
-      constant: null,
-      quantization: quantization ?? null,
-      signature: null,
-    }));
-    const operator = { code, inputs, outputs, options, source: this.source };
+    const outputs = types.map(blank);
+    return this.#add({ code, inputs, outputs, options, source: this.source });
+  }
+
+  #add(operator: TflOperator): TflTensor[] {
     this.operators.push(operator);
-    for (const output of outputs) this.#makers.set(output, operator);
-    return outputs;
+    for (const output of operator.outputs) this.#makers.set(output, operator);
+    return operator.outputs;
+  }
+
+  /**
+   * A WHILE that takes `count` steps. `step` makes the next state of the number of the step (int32, no dimensions) and the state
+   * before, of the same types. What else it reads is carried along, since the graph of a body sees nothing outside of it.
+   */
+  loop(
+    count: number,
+    state: readonly TflTensor[],
+    step: (index: TflTensor, state: readonly TflTensor[]) => readonly TflTensor[],
+  ): TflTensor[] {
+    const index = blank({ shape: [], dtype: 'int32' });
+    const inside = state.map(blank);
+    const { made: next, operators } = this.#apart(() => [this.add(index, 1), ...step(index, inside)]);
+    const own = new Set([index, ...inside, ...operators.flatMap(({ outputs }) => outputs)]);
+    const carried = new Map<TflTensor, TflTensor>();
+    for (const operator of operators) {
+      operator.inputs = operator.inputs.map((input) => {
+        if (input === null || input.constant !== null || own.has(input)) return input;
+        const copy = carried.get(input) ?? blank(input);
+        carried.set(input, copy);
+        return copy;
+      });
+    }
+    const copies = [...carried.values()];
+    const bodyInputs = [index, ...inside, ...copies];
+    const seen = bodyInputs.map(blank);
+    const { made: goesOn, operators: test } = this.#apart(() => [
+      this.binary('LESS', seen[0] as TflTensor, count, 'bool'),
+    ]);
+    const graphs = {
+      cond_subgraph_index: graphOf(seen, goesOn, test),
+      body_subgraph_index: graphOf(bodyInputs, [...next, ...copies], operators),
+    };
+    const inputs = [this.scalar(0, 'int32'), ...state, ...carried.keys()];
+    const outputs = inputs.map(blank);
+    this.#add({ code: 'WHILE', inputs, outputs, options: {}, source: this.source, graphs });
+    return outputs.slice(1, 1 + state.length);
+  }
+
+  /** The operators that `make` adds, apart from those before. */
+  #apart<Made>(make: () => Made): { made: Made; operators: TflOperator[] } {
+    const outside = this.operators;
+    this.operators = [];
+    try {
+      const made = make();
+      return { made, operators: this.operators };
+    } finally {
+      this.operators = outside;
+    }
   }
 
   /** Whether an operator of the graph makes the tensor; else it is an input or a constant. */
@@ -192,4 +233,21 @@ export class OperatorBuilder {
     if (high < Number.POSITIVE_INFINITY) y = this.binary('MINIMUM', y, high);
     return y;
   }
+}
+
+interface TensorType {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly quantization?: Quantization | null;
+}
+
+/** A new tensor of the type of another. */
+function blank({ shape, dtype, quantization = null }: TensorType): TflTensor {
+  return { name: '', shape, dtype, constant: null, quantization, signature: null };
+}
+
+function graphOf(inputs: readonly TflTensor[], outputs: readonly TflTensor[], operators: TflOperator[]): TflGraph {
+  const values = (tensors: readonly TflTensor[]): TflValue[] =>
+    tensors.map((tensor) => ({ source: '', name: '', tensor }));
+  return { inputs: values(inputs), outputs: values(outputs), operators };
 }

@@ -1,5 +1,6 @@
 /** LSTM, GRU and RNN as LiteRT computes them, against ONNX Runtime. */
 import { describe, expect, it } from 'vitest';
+import { withInnerGraphs } from '../../../../../native-workers/formats/tflite/ir.ts';
 import {
   type Attribute,
   floatAttribute,
@@ -142,8 +143,29 @@ describe('recurrent layers on LiteRT', () => {
     expect(agrees(difference), JSON.stringify(difference)).toBe(true);
   });
 
-  it('are refused where they are too long to write out', async () => {
-    const { refused } = await converted(made({ type: 'GRU', steps: 2000 }).model);
-    expect(refused).toMatchObject([{ type: 'GRU', reason: expect.stringContaining('2000 steps') }]);
+  const bidirectional = { direction: stringAttribute('bidirectional') };
+  const LONG: readonly Layer[] = (['RNN', 'GRU', 'LSTM'] as const).flatMap((type) => [
+    { type },
+    { type, attributes: { direction: stringAttribute('reverse') }, hasState: true },
+    { type, directions: 2 as const, lengths: [270, 3, 300], hasState: true, attributes: bidirectional },
+    { type, computesWeights: true },
+  ]);
+
+  it.each(LONG)('%o of 300 steps are a loop over blocks', async (layer) => {
+    const { model, feeds } = made({ ...layer, steps: 300 });
+    const { graph } = await converted(model);
+    const loops = graph?.operators.filter(({ code }) => code === 'WHILE') ?? [];
+    expect(loops).toHaveLength(layer.directions ?? 1);
+    const difference = await againstOnnxRuntime(model, feeds);
+    expect(agrees(difference, 2e-5), JSON.stringify(difference)).toBe(true);
+  });
+
+  it('need no more operators for more steps', async () => {
+    const count = async (steps: number): Promise<number> => {
+      const { graph } = await converted(made({ type: 'LSTM', steps }).model);
+      return graph === null ? 0 : withInnerGraphs(graph).flatMap(({ operators }) => operators).length;
+    };
+    expect(await count(3200)).toBe(await count(320));
+    expect(await count(320)).toBeLessThan(await count(250));
   });
 });
