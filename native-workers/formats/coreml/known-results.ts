@@ -8,6 +8,7 @@ import { MemoryData } from '../../graph/tensor-data.ts';
 import { tensorFromInt64, tensorFromNumbers, toNumbers } from '../../graph/tensor-values.ts';
 import { staticShape, type ValueType } from '../../graph/types.ts';
 import type { Value } from '../../graph/value.ts';
+import { isWholeShape } from './known-shapes.ts';
 
 /** Larger results are left to be computed on the device. */
 export const LARGEST_FOLDED = 16 << 20;
@@ -83,8 +84,7 @@ function simpleConstant(node: Node): Tensor | null {
     );
     return shape?.every((dim) => typeof dim === 'number') ? tensorFromInt64(shape, [shape.length]) : null;
   }
-  if (node.is('Gather') && input?.producer?.is('Shape') && !input.producer.attributes.has('start'))
-    return gatheredSize(node, input.producer);
+  if (node.is('Gather') && input?.producer && isWholeShape(input.producer)) return gatheredSize(node, input.producer);
   if (node.is('ConstantOfShape') && input?.tensor) return filled(node, toNumbers(input.tensor));
   if (node.is('Size') && input?.type?.kind === 'tensor') {
     const shape = staticShape(input.type);

@@ -125,11 +125,16 @@ function elementsOf(value: Value): readonly Dim[] | null {
   return shape?.length === 1 && typeof length === 'number' && length <= MOST ? Array<null>(length).fill(null) : null;
 }
 
+/** Whether a node gives all sizes of a value: a part of them may be asked for. */
+export function isWholeShape(node: Node): boolean {
+  return node.is('Shape') && node.int('start', 0) === 0 && !node.attributes.has('end');
+}
+
 /** The size that a scalar was picked from a shape as. */
 function sizeOf(value: Value): Dim {
   const index = value.producer?.is('Gather') ? value.producer.inputs[1]?.tensor : null;
   const source = value.producer?.inputs[0]?.producer;
-  if (index?.size !== 1 || !source?.is('Shape') || source.attributes.has('start')) return null;
+  if (index?.size !== 1 || !source || !isWholeShape(source)) return null;
   return shapeOf(source.inputs[0])?.at(toNumbers(index)[0] ?? 0) ?? null;
 }
 

@@ -5,7 +5,8 @@ import { tensorFromNumbers } from '../../../../native-workers/graph/tensor-value
 import type { Value } from '../../../../native-workers/graph/value.ts';
 import type { Feeds } from '../../../../native-workers/lib/engine.ts';
 import { openEngine } from '../../../../native-workers/runtimes/onnxruntime.ts';
-import { differenceOf, finish, waves } from '../../../helpers/coreml.ts';
+import { coverageOf, differenceOf, finish, waves } from '../../../helpers/coreml.ts';
+import { type FusedCase, fusedModel, type Operand } from '../../../helpers/fused.ts';
 import { ModelBuilder } from '../../../helpers/models.ts';
 
 const engine = await openEngine();
@@ -87,6 +88,67 @@ describe('attention', () => {
     expect(largest).toBeLessThan(1e-5);
     const isOne = made.main.operations.some(({ type }) => type === 'scaled_dot_product_attention');
     expect(isOne).toBe(target === 'iOS18');
+  });
+
+  const rows = (...shape: number[]): Operand => ({ shape });
+  const [turns, scalar] = [{ weight: [16, 8] }, { weight: [], ints: [6] }];
+  const one = [rows(1, 1, 64), rows(1, 1, 32), rows(1, 1, 32)];
+  const last = { shape: [1, 1], ints: [5] };
+  const cached: readonly (readonly [string, FusedCase])[] = [
+    [
+      'that grows',
+      {
+        type: 'GroupQueryAttention',
+        operands: [...one, rows(1, 2, 5, 16), rows(1, 2, 5, 16), last, scalar, turns, turns],
+        attributes: { num_heads: 4, kv_num_heads: 2, do_rotary: 1 },
+        outputs: [0, 1, 2],
+      },
+    ],
+    [
+      'of fixed length',
+      {
+        type: 'GroupQueryAttention',
+        operands: [...one, rows(1, 2, 9, 16), rows(1, 2, 9, 16), last, scalar, turns, turns],
+        attributes: { num_heads: 4, kv_num_heads: 2, do_rotary: 1 },
+        outputs: [0, 1, 2],
+      },
+    ],
+    [
+      'of several heads',
+      {
+        type: 'MultiHeadAttention',
+        operands: [rows(1, 3, 8), rows(1, 3, 8), rows(1, 3, 8), null, null, null, rows(1, 2, 5, 4), rows(1, 2, 5, 4)],
+        attributes: { num_heads: 2, unidirectional: 1 },
+        outputs: [0, 1, 2],
+      },
+    ],
+    [
+      'of one projection',
+      {
+        type: 'Attention',
+        operands: [rows(1, 3, 8), { weight: [8, 24] }, { weight: [24] }, null, rows(2, 1, 2, 5, 4)],
+        attributes: { num_heads: 2, unidirectional: 1 },
+        outputs: [0, 1],
+      },
+    ],
+  ];
+
+  it.each(cached)('of ONNX Runtime with a cache %s', async (_, each) => {
+    const { model, feeds } = fusedModel(each);
+    for (const target of ['iOS16', 'iOS18'] as const)
+      expect((await differenceOf(engine, model, feeds, { ...FLOAT32, target })).largest).toBeLessThan(1e-5);
+  });
+
+  it('of ONNX Runtime with a cache whose length is computed is refused by name', async () => {
+    const operands = [...one, rows(1, 2, 5, 16), rows(1, 2, 5, 16), last, { shape: [], ints: [6] }];
+    const { model } = fusedModel({
+      type: 'GroupQueryAttention',
+      operands,
+      attributes: { num_heads: 4, kv_num_heads: 2 },
+      outputs: [0, 1],
+    });
+    const { unsupported } = await coverageOf(engine, model);
+    expect(unsupported).toMatchObject([{ reason: expect.stringContaining('a cache whose length is computed') }]);
   });
 
   it.each([
