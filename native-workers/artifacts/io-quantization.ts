@@ -26,6 +26,27 @@ export function withQuantization(signature: ArtifactSignature, { graph }: Model)
   };
 }
 
+/**
+ * The largest scale of the integers that a float output is computed from; null where there are none. Where two runtimes round one of
+ * these integers apart, the output is off by that much.
+ */
+export function stepOf(output: Value): number | null {
+  if (output.type?.kind !== 'tensor' || output.type.dtype !== 'float32') return null;
+  const seen = new Set([output]);
+  let step: number | null = null;
+  // A set may grow while it is walked.
+  for (const value of seen) {
+    const node = value.producer;
+    if (node === null) continue;
+    const [codes, scale, zeroPoint] = node.inputs;
+    if (node.is('DequantizeLinear') && codes?.isConstant === false) {
+      const found = parametersOf(scale, zeroPoint)?.scale;
+      if (found !== undefined) step = Math.max(step ?? 0, found);
+    } else for (const input of node.inputs) if (input !== null) seen.add(input);
+  }
+  return step;
+}
+
 function dequantized(value: Value, depth = 0): SignatureValue['quantization'] {
   for (const node of value.consumers) {
     if (node.inputs[0] !== value) continue;

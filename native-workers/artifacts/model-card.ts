@@ -104,6 +104,11 @@ function measuredText(verified: NonNullable<Artifact['verified']>, data: string 
     const apart = other.maxAbs === null ? '' : `, largest difference ${other.maxAbs.toPrecision(3)}`;
     lines.push(`- On ${other.runtime}: ${other.status}${apart}.`);
   }
+  for (const variant of verified.variants ?? []) {
+    const apart = variant.maxAbs === null ? '' : `, largest difference ${variant.maxAbs.toPrecision(3)}`;
+    const others = (variant.others ?? []).map((other) => `; on ${other.runtime}: ${other.status}`).join('');
+    lines.push(`- ${plainText(variant.file ?? '')} on ${variant.runtime}: ${variant.status}${apart}${others}.`);
+  }
   if (verified.diverges !== undefined) {
     const { node, type, artifact } = verified.diverges;
     lines.push(

@@ -15,7 +15,7 @@ export function packSucceeded({ artifacts, sizes }: PackageFacts): boolean {
   return passed && sizes.every(({ profile, fits }) => profile !== 'your budget' || fits);
 }
 
-export function packText({ artifacts, sizes }: PackageFacts): string {
+export function packText({ artifacts, sizes, zips = [] }: PackageFacts): string {
   const rows = artifacts.map((artifact) => [
     nameOf(artifact),
     artifact.status,
@@ -32,6 +32,8 @@ export function packText({ artifacts, sizes }: PackageFacts): string {
   if (loads.length > 0) parts.push(`\nwhere it loads\n${table(titles('', '', '', ''), loads)}`);
   for (const { target, bytes, profile, budget } of sizes.filter(({ fits }) => !fits))
     parts.push(`${target} has ${formatBytes(bytes)}, more than the ${formatBytes(budget)} of ${profile}.`);
+  if (zips.length > 0) parts.push('');
+  for (const { path, bytes, sha256 } of zips) parts.push(`${plain(path)}  ${formatBytes(bytes)}  SHA-256 ${sha256}`);
   return parts.join('\n');
 }
 
@@ -53,6 +55,12 @@ function detailLines(artifact: Artifact): string[] {
   if (more > 0) lines.push(`${name}: and ${more} nodes more that it cannot express`);
   for (const { runtime, status, reason } of verified?.others ?? [])
     lines.push(`${name}: ${status} on ${runtime}${reason === undefined ? '' : `: ${plain(reason)}`}`);
+  for (const { file = '', status, runtime, reason, maxAbs } of verified?.variants ?? []) {
+    const apart = maxAbs === null ? '' : `, largest difference ${maxAbs.toPrecision(2)}`;
+    lines.push(
+      `${name}: ${plain(file)} ${status} on ${runtime}${apart}${reason === undefined ? '' : `: ${plain(reason)}`}`,
+    );
+  }
   if (verified?.diverges !== undefined) {
     const { type, node, artifact: operator } = verified.diverges;
     lines.push(

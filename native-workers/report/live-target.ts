@@ -59,8 +59,9 @@ function reasonOf({ error, coverage, verified }: Artifact): string | null {
     const rest = more.length === 0 ? '' : `, and ${more.length} more`;
     return `It cannot express ${first.type} ${first.node}: ${first.reason}${rest}.`;
   }
-  if (verified?.diverges !== undefined) {
-    const { type, node, artifact } = verified.diverges;
+  const differing = [verified, ...(verified?.variants ?? [])].find((file) => file?.diverges !== undefined);
+  if (differing?.diverges !== undefined) {
+    const { type, node, artifact } = differing.diverges;
     return `The first operator that differs is ${type} ${node}, in the artifact ${artifact}.`;
   }
   return verified?.reason ?? null;

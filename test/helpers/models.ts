@@ -3,7 +3,7 @@ import { type Attribute, intAttribute, intsAttribute } from '../../native-worker
 import type { DType } from '../../native-workers/graph/dtype.ts';
 import { Graph } from '../../native-workers/graph/graph.ts';
 import { Model } from '../../native-workers/graph/model.ts';
-import { tensorFromFloat32 } from '../../native-workers/graph/tensor-values.ts';
+import { tensorFromFloat32, tensorFromNumbers } from '../../native-workers/graph/tensor-values.ts';
 import { type Dim, tensorType } from '../../native-workers/graph/types.ts';
 import type { Value } from '../../native-workers/graph/value.ts';
 import { Random } from '../../native-workers/lib/random.ts';
@@ -84,4 +84,20 @@ export function tinyClassifier(): Model {
   });
   scores.type = tensorType('float32', ['batch', 4]);
   return build.outputs(scores).model();
+}
+
+/** A convolution between Quantize and Dequantize, with signed activations: what the rules of the two processors differ in. */
+export function tinyQuantized(): Model {
+  const build = new ModelBuilder();
+  const scale = (name: string, value: number): Value =>
+    build.graph.addInitializer(name, tensorFromNumbers('float32', [value], []));
+  const zero = build.graph.addInitializer('zero', tensorFromNumbers('int8', [0], []));
+  const pair = (value: Value, name: string, size: Value): Value =>
+    build.op('DequantizeLinear', [build.op('QuantizeLinear', [value, size, zero], `${name}_q`), size, zero], name);
+  const codes = Array.from({ length: 32 * 16 * 9 }, (_, index) => (index % 200) - 100);
+  const weights = build.graph.addInitializer('w', tensorFromNumbers('int8', codes, [32, 16, 3, 3]));
+  const w = build.op('DequantizeLinear', [weights, scale('w_scale', 0.0107), zero], 'w_real');
+  const x = pair(build.input('x', [1, 16, 8, 8]), 'x_real', scale('x_scale', 0.0213));
+  const y = pair(build.op('Conv', [x, w], 'c'), 'c_real', scale('c_scale', 0.0971));
+  return build.outputs(pair(build.op('Softmax', [y], 's'), 'y', scale('s_scale', 0.01))).model();
 }

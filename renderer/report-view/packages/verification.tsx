@@ -36,11 +36,18 @@ interface RuntimeRow {
 
 function runtimeRows(artifact: Artifact): RuntimeRow[] {
   const { verified } = artifact;
-  const name = nameOf(artifact);
   if (verified === null) return [];
-  const { others = [], reason = null, ...main } = verified;
+  const { variants = [], ...main } = verified;
+  return [main, ...variants].flatMap((file) => rowsOfFile(file, nameOf(artifact)));
+}
+
+function rowsOfFile(
+  { others = [], reason, ...main }: Omit<NonNullable<Artifact['verified']>, 'variants'>,
+  artifact: string,
+): RuntimeRow[] {
+  const name = main.file === undefined ? artifact : `${artifact}, ${main.file}`;
   return [
-    { ...main, name, reason },
+    { ...main, name, reason: reason ?? null },
     ...others.map((other) => ({
       ...other,
       name,
@@ -89,7 +96,8 @@ export function Verification({ artifacts }: { readonly artifacts: readonly Artif
           ),
         )}
         {made.map((artifact) => {
-          const diverges = artifact.verified?.diverges;
+          const { verified } = artifact;
+          const diverges = [verified, ...(verified?.variants ?? [])].find((file) => file?.diverges)?.diverges;
           return diverges === undefined ? null : (
             <li key={`${artifact.path} diverges`}>
               <strong>{visible(nameOf(artifact))}</strong> first differs at <Name text={diverges.node} /> (
@@ -100,7 +108,11 @@ export function Verification({ artifacts }: { readonly artifacts: readonly Artif
         })}
       </ul>
       {made.map((artifact) => (
-        <ErrorLines key={artifact.path} name={nameOf(artifact)} lines={artifact.verified?.errors ?? []} />
+        <ErrorLines
+          key={artifact.path}
+          name={nameOf(artifact)}
+          lines={[artifact.verified, ...(artifact.verified?.variants ?? [])].flatMap((file) => file?.errors ?? [])}
+        />
       ))}
       <ArtifactMetrics artifacts={made} />
     </>

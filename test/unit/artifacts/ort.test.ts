@@ -15,7 +15,7 @@ import { tensorFromNumbers } from '../../../native-workers/graph/tensor-values.t
 import { tensorType } from '../../../native-workers/graph/types.ts';
 import { openEngine } from '../../../native-workers/runtimes/onnxruntime.ts';
 import { openWasmEngine } from '../../../native-workers/runtimes/onnxruntime-web.ts';
-import { ModelBuilder, tinyClassifier } from '../../helpers/models.ts';
+import { ModelBuilder, tinyClassifier, tinyQuantized } from '../../helpers/models.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
 
 const engine = await openEngine();
@@ -37,17 +37,20 @@ async function write(model: Model, options: Partial<OrtOptions> = {}, companions
     prepared: () => Promise.reject(new Error('not needed')),
     progress: async () => undefined,
   };
-  const written = await ort.write(model, out, { ...ORT_DEFAULTS, ...options }, context);
+  const written = await ort.write(model, out, { style: 'fixed', platform: 'arm', ...options }, context);
   const bytes = new Uint8Array(readFileSync(join(out, written.path)));
   const text = (file: string): string => readFileSync(join(out, file), 'utf8');
   return {
     written,
     bytes,
+    out,
     path: join(out, written.path),
     plain: text('required_operators.config'),
     types: text('required_operators_and_types.config'),
   };
 }
+
+const nodesOf = (bytes: Uint8Array) => ortNodes(new Uint8Array(bytes), 'x.ort');
 
 /** Wide enough for ONNX Runtime to choose its blocked layout where it may. */
 function convolution(): Model {
@@ -98,6 +101,83 @@ describe('ort', () => {
     expect(Math.max(...values.map((value, index) => Math.abs(value - Number(web?.['y']?.data[index]))))).toBeLessThan(
       1e-5,
     );
+  });
+
+  it('writes both styles for both processors, each file what it would be alone, with one list for all of them', async () => {
+    const all = await write(tinyQuantized(), { style: 'all', platform: 'all' });
+    const files = [all.written.path, ...(all.written.variants ?? []).map(({ path }) => path)];
+    expect(files).toEqual([
+      'model.ort',
+      'model.with_runtime_opt.ort',
+      'model.amd64.ort',
+      'model.amd64.with_runtime_opt.ort',
+    ]);
+    expect(all.written.files).toEqual([...files, 'required_operators.config', 'required_operators_and_types.config']);
+    // What one rounding to another integer is worth.
+    expect(all.written.signature.outputs[0]?.step).toBeCloseTo(0.01);
+    const lists = new Set<string>();
+    for (const [index, path] of files.entries()) {
+      const options = index === 0 ? all.written.options : all.written.variants?.[index - 1]?.options;
+      const alone = await write(tinyQuantized(), options as OrtOptions);
+      expect(alone.written.path).toBe(path);
+      // ONNX Runtime writes the weights in no fixed order, so bytes cannot be compared.
+      expect(nodesOf(readFileSync(join(all.out, path)))).toEqual(nodesOf(alone.bytes));
+      for (const { type } of readOrtOperators(alone.bytes, path)) lists.add(type);
+    }
+    for (const type of lists) expect(all.plain).toMatch(new RegExp(`[;,]${type}(,|\n)`));
+    expect(lists).toContain('QLinearConv');
+  });
+
+  it('writes one file for both processors of a model without quantized operators, where two would be the same', async () => {
+    const { written, bytes } = await write(convolution(), { style: 'fixed', platform: 'all' });
+    expect([written.path, written.variants]).toEqual(['model.ort', []]);
+    expect(written.notes.join()).toContain('ARM and x86-64 alike');
+    // That they are the same is ONNX Runtime's doing: the option of the platform changes no node.
+    const path = join(temporaryFolder(), 'amd64.ort');
+    const source = join(temporaryFolder(), 'model.onnx');
+    await writeOnnx(convolution(), source);
+    const config = { 'optimization.disable_specified_optimizers': 'NchwcTransformer' };
+    await (await engine.open(source, { optimization: 'all', optimizedModelPath: path, config })).release();
+    expect(nodesOf(readFileSync(path))).toEqual(nodesOf(bytes));
+    expect(readFileSync(path)).toHaveLength(bytes.length);
+  });
+
+  it('names each node that ONNX Runtime refuses, with its reason', async () => {
+    const coverage = async (model: Model) => {
+      const source = join(temporaryFolder(), 'model.onnx');
+      await writeOnnx(model, source);
+      const context = {
+        engine,
+        source,
+        scratch: '',
+        prepared: () => Promise.reject(new Error()),
+        progress: async () => undefined,
+      };
+      return ort.coverage(model, ORT_DEFAULTS, context);
+    };
+    const build = new ModelBuilder();
+    const one = build.op('Relu', [build.input('x', [2])], 'one');
+    const two = build.op('Magic', [one], 'two', {}, 'com.example');
+    const three = build.op('Wonder', [build.op('Magic', [two], 'two_b', {}, 'com.example')], 'three');
+    const unknown = build.outputs(build.op('Sigmoid', [three], 'y')).model();
+    unknown.opsets.set('com.example', 1);
+    const found = await coverage(unknown);
+    expect([found.nodes, found.supported]).toEqual([5, 2]);
+    expect(found.unsupported.map(({ node, type }) => `${type} ${node}`)).toEqual([
+      'com.example:Magic two_node',
+      'com.example:Magic two_b_node',
+      'Wonder three_node',
+    ]);
+    for (const { reason } of found.unsupported)
+      expect(reason).toMatch(/refuses it: .*is not a registered|No Op registered/);
+    // A node whose operator is known, and that is wrong by itself.
+    const wrong = new ModelBuilder();
+    const bits = wrong.input('bits', [2], 'bool');
+    const refused = await coverage(wrong.outputs(wrong.op('Sigmoid', [bits], 'z')).model());
+    expect(refused.unsupported).toMatchObject([
+      { node: 'z_node', type: 'Sigmoid', reason: expect.stringContaining('bool') },
+    ]);
+    expect(await coverage(tinyClassifier())).toMatchObject({ nodes: 5, supported: 5, unsupported: [] });
   });
 
   it('keeps what it did not bake as records, and lists the fused kernels all the same', async () => {

@@ -8,7 +8,7 @@ import type { LiveTarget } from '../../../native-workers/protocol/live.ts';
 import { type PackageFacts, packageFactsSchema } from '../../../native-workers/protocol/package-facts.ts';
 import type { JobContext } from '../../../native-workers/worker/job.ts';
 import { makePackages, type PackagingRequest } from '../../../native-workers/worker/packaging.ts';
-import { ModelBuilder, tinyClassifier } from '../../helpers/models.ts';
+import { ModelBuilder, tinyClassifier, tinyQuantized } from '../../helpers/models.ts';
 import { canMount, testDisk } from '../../helpers/mount.ts';
 import { floats, longs, writeNpz } from '../../helpers/npz.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
@@ -66,6 +66,39 @@ describe('makePackages', () => {
       const { facts } = await pack(path);
       expect(facts.artifacts[0]?.verified).toMatchObject({ status: 'passed', samples: 3 });
     }
+  });
+
+  it('makes and checks files in both styles for both processors of a quantized model, and lists each', async () => {
+    const model = join(temporaryFolder(), 'net.onnx');
+    await writeOnnx(tinyQuantized(), model);
+    const { out, facts } = await pack(model);
+    const [{ files, verified, path, sha256 } = {}] = facts.artifacts;
+    const names = ['net.ort', 'net.with_runtime_opt.ort', 'net.amd64.ort', 'net.amd64.with_runtime_opt.ort'];
+    expect(files?.map((file) => file.path)).toEqual(
+      [...names, 'required_operators.config', 'required_operators_and_types.config'].map((file) => join('ort', file)),
+    );
+    for (const file of files ?? []) expect(file.sha256).toBe(digest(join(out, file.path)));
+    expect([path, sha256]).toEqual([files?.[0]?.path, files?.[0]?.sha256]);
+    expect(verified?.status).toBe('passed');
+    const checks = [verified, ...(verified?.variants ?? [])];
+    expect(checks.map((check) => [check?.file, check?.status, check?.samples, check?.others?.[0]?.status])).toEqual(
+      names.map((file) => [file, 'passed', 3, 'passed']),
+    );
+    expect(readFileSync(join(out, 'ort', 'MODEL_CARD.md'), 'utf8')).toContain('net.amd64.with\\_runtime\\_opt.ort on');
+  });
+
+  it('names the node of a model that ONNX Runtime refuses, and makes nothing of it', async () => {
+    const build = new ModelBuilder();
+    const path = join(temporaryFolder(), 'wrong.onnx');
+    await writeOnnx(build.outputs(build.op('Sigmoid', [build.input('bits', [2], 'bool')], 'z')).model(), path);
+    const { out, facts } = await pack(path);
+    expect(facts.artifacts).toMatchObject([
+      {
+        status: 'unsupported',
+        coverage: { nodes: 1, supported: 0, unsupported: [{ node: 'z_node', type: 'Sigmoid' }] },
+      },
+    ]);
+    expect(readdirSync(out)).toEqual([]);
   });
 
   it('takes licence, labels and preprocessing from beside the model, and labels of another number not', async () => {
