@@ -7,17 +7,15 @@ import type { Value } from '../../../graph/value.ts';
 import { HoneError } from '../../../protocol/errors.ts';
 import { type Call, onnxDType, type Raise } from './raising.ts';
 
-const ACTIVATIONS: Readonly<Record<string, string>> = {
-  sigmoid: 'Sigmoid',
-  tanh: 'Tanh',
-  relu: 'Relu',
-  sigmoid_hard: 'HardSigmoid',
-};
+/** MIL's layers have names of their own for the hard sigmoid, 0.2 x + 0.5; of the GRU none is written down. */
+const HARD_SIGMOID: Readonly<Record<string, string>> = { lstm: 'hard_sigmoid', rnn: 'sigmoid_hard' };
+const ACTIVATIONS: Readonly<Record<string, string>> = { sigmoid: 'Sigmoid', tanh: 'Tanh', relu: 'Relu' };
 
 function activation(call: Call, name: string, fallback: string): string {
   const text = call.text(name, fallback);
-  const found = ACTIVATIONS[text];
-  if (found === undefined) throw new HoneError('format-unsupported', `The activation ${text} is not read.`);
+  const found = text === HARD_SIGMOID[call.operation.type] ? 'HardSigmoid' : ACTIVATIONS[text];
+  if (found === undefined)
+    throw new HoneError('format-unsupported', `The activation ${text} of ${call.operation.type} is not read.`);
   return found;
 }
 

@@ -1,14 +1,23 @@
 /** Recurrent layers, against ONNX Runtime on the source. */
 import { describe, expect, it } from 'vitest';
 import type { CoremlOptions } from '../../../../native-workers/artifacts/coreml-options.ts';
-import { stringAttribute, stringsAttribute } from '../../../../native-workers/graph/attribute.ts';
+import type { MilValue } from '../../../../native-workers/formats/coreml/program.ts';
+import {
+  type Attribute,
+  floatAttribute,
+  floatsAttribute,
+  intAttribute,
+  stringAttribute,
+  stringsAttribute,
+} from '../../../../native-workers/graph/attribute.ts';
 import type { Model } from '../../../../native-workers/graph/model.ts';
 import type { Value } from '../../../../native-workers/graph/value.ts';
 import { openEngine } from '../../../../native-workers/runtimes/onnxruntime.ts';
-import { differenceOf, finish, waves } from '../../../helpers/coreml.ts';
+import { coverageOf, differenceOf, finish, waves } from '../../../helpers/coreml.ts';
 import { ModelBuilder } from '../../../helpers/models.ts';
 
 const engine = await openEngine();
+const FLOAT32 = { precision: 'float32' } as const;
 
 describe('recurrent layers', () => {
   interface Layer {
@@ -19,6 +28,7 @@ describe('recurrent layers', () => {
     readonly states?: boolean;
     readonly peephole?: boolean;
     readonly plainBias?: boolean;
+    readonly steps?: number;
   }
 
   function recurrent({
@@ -29,10 +39,11 @@ describe('recurrent layers', () => {
     states = true,
     peephole = false,
     plainBias,
+    steps = 5,
   }: Layer): Model {
     const build = new ModelBuilder();
     const [hidden, count] = [4, direction === 'bidirectional' ? 2 : 1];
-    const x = build.input('x', [5, 2, 3]);
+    const x = build.input('x', [steps, 2, 3]);
     const w = build.weight('w', [count, gates * hidden, 3], 0.5);
     const r = build.weight('r', [count, gates * hidden, hidden], 0.5);
     const b = build.weight('b', [count, 2 * gates * hidden], plainBias ? 0 : 0.5);
@@ -87,13 +98,75 @@ describe('recurrent layers', () => {
     expect(made.main.operations.some(({ type }) => type === layer.type.toLowerCase())).toBe(isOwn);
   });
 
-  it('with an activation that Core ML lacks is refused by name', async () => {
-    const model = recurrent({ type: 'RNN', gates: 1, direction: 'forward' });
+  const withActivations = (
+    model: Model,
+    names: readonly string[],
+    extra: Readonly<Record<string, Attribute>> = {},
+  ): Model => {
     const node = model.graph.outputs[0]?.producer;
-    node?.attributes.set('activations', stringsAttribute(['Softplus']));
-    await expect(differenceOf(engine, model, { x: waves([5, 2, 3]) })).rejects.toMatchObject({
-      code: 'operator-unsupported',
-      message: expect.stringContaining('has no activation Softplus'),
-    });
+    node?.attributes.set('activations', stringsAttribute(names));
+    for (const [name, value] of Object.entries(extra)) node?.attributes.set(name, value);
+    return model;
+  };
+  const lstm = { type: 'LSTM', gates: 4, direction: 'forward' } as const;
+  const gru = {
+    type: 'GRU',
+    gates: 3,
+    direction: 'forward',
+    attributes: { linear_before_reset: 1 },
+    plainBias: true,
+  } as const;
+  const rnn = { type: 'RNN', gates: 1, direction: 'reverse' } as const;
+
+  it.each([
+    [lstm, ['HardSigmoid', 'Tanh', 'Tanh'], 'recurrent_activation', 'hard_sigmoid'],
+    [rnn, ['HardSigmoid'], 'activation', 'sigmoid_hard'],
+    [lstm, ['Sigmoid', 'Relu', 'Tanh'], 'cell_activation', 'relu'],
+  ] as const)('$type with %j are layers: %s is %s', async (layer, names, parameter, text) => {
+    const model = withActivations(recurrent(layer), names);
+    const { largest, package: made } = await differenceOf(engine, model, { x: waves([5, 2, 3]) }, FLOAT32);
+    expect(largest).toBeLessThan(1e-5);
+    const own = made.main.operations.find(({ type }) => type === layer.type.toLowerCase());
+    expect((own?.inputs.get(parameter)?.[0] as MilValue | undefined)?.constant?.strings).toEqual([text]);
+  });
+
+  const both = { ...lstm, direction: 'bidirectional', peephole: true } as const;
+  it.each([
+    [
+      'a hard sigmoid of another slope',
+      lstm,
+      ['HardSigmoid', 'Tanh', 'Tanh'],
+      { activation_alpha: floatsAttribute([1 / 6]) },
+    ],
+    [
+      'other activations, each way its own',
+      both,
+      ['Sigmoid', 'Softsign', 'Elu', 'HardSigmoid', 'Softplus', 'Tanh'],
+      {},
+    ],
+    [
+      'a scaled and a leaky one',
+      lstm,
+      ['Sigmoid', 'ScaledTanh', 'LeakyRelu'],
+      { activation_alpha: floatsAttribute([1.5, 0.2]), activation_beta: floatsAttribute([0.7]) },
+    ],
+    ['clipped gates', { ...lstm, peephole: true }, ['Sigmoid', 'Tanh', 'Tanh'], { clip: floatAttribute(0.4) }],
+    ['coupled gates', lstm, ['Sigmoid', 'Tanh', 'Tanh'], { input_forget: intAttribute(1) }],
+    ['a hard sigmoid', gru, ['HardSigmoid', 'Tanh'], {}],
+    ['clipped gates', gru, ['Sigmoid', 'Tanh'], { clip: floatAttribute(0.3) }],
+    ['Softplus', rnn, ['Softplus'], {}],
+    ['Affine', rnn, ['Affine'], { activation_alpha: floatsAttribute([0.5]), activation_beta: floatsAttribute([0.25]) }],
+    ['ThresholdedRelu', rnn, ['ThresholdedRelu'], { activation_alpha: floatsAttribute([0.25]) }],
+  ] as const)('%s: step by step', async (_, layer, names, extra) => {
+    const model = withActivations(recurrent(layer), names, extra);
+    const { largest, package: made } = await differenceOf(engine, model, { x: waves([5, 2, 3]) }, FLOAT32);
+    expect(largest).toBeLessThan(1e-5);
+    expect(made.main.operations.some(({ type }) => type === layer.type.toLowerCase())).toBe(false);
+  });
+
+  it('step by step of too many steps is refused by name', async () => {
+    const model = withActivations(recurrent({ ...rnn, steps: 200 }), ['Softplus']);
+    const { unsupported } = await coverageOf(engine, model);
+    expect(unsupported).toMatchObject([{ type: 'RNN', reason: expect.stringContaining('200 steps are too many') }]);
   });
 });
