@@ -22,6 +22,7 @@ export function makeDataset(source: SampleSource): Dataset {
     classesAssumed: source.classesAssumed ?? false,
     objectClasses: source.objectClasses ?? null,
     preprocess: source.preprocess,
+    reading: source.reading ?? {},
     notes: source.notes,
     batchless,
     get skipped() {

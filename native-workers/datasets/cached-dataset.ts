@@ -15,6 +15,7 @@ export function cachedDataset(dataset: Dataset, maxBytes: number): Dataset {
     objectClasses: dataset.objectClasses,
     grouped: dataset.grouped,
     preprocess: dataset.preprocess,
+    reading: dataset.reading,
     notes: dataset.notes,
     batchless: dataset.batchless,
     get skipped() {

@@ -23,6 +23,22 @@ export interface BatchOptions {
   readonly seed?: number;
 }
 
+/** How inputs came to their numbers, for who looks at them. */
+export interface DatasetReading {
+  /** Of a tokenized text. */
+  readonly tokens?: {
+    readonly ids: string;
+    /** The input that is 0 where a text is filled up; null for a model without. */
+    readonly mask: string | null;
+    /** What the tokenizer calls a token. */
+    textOf(id: number): string | null;
+    /** The text of these tokens, without those that are no text. */
+    decode(ids: readonly number[]): string;
+  };
+  /** By input: the columns of a table that it is made of, in order. */
+  readonly columns?: Readonly<Record<string, readonly string[]>>;
+}
+
 /** The label is null where there is none, and where it is read with its picture, as boxes and masks are. */
 export interface KnownLabel {
   readonly sample: string;
@@ -47,6 +63,7 @@ export interface Dataset {
   readonly grouped: boolean;
   /** The preprocessing as it is done, defaults filled in; null where there is none. */
   readonly preprocess: Preprocess | null;
+  readonly reading: DatasetReading;
   readonly notes: readonly DatasetNote[];
   /** True when the model takes one sample without a batch axis: every batch is then one sample, as it is. */
   readonly batchless: boolean;
@@ -83,6 +100,7 @@ export interface SampleSource {
   readonly classesAssumed?: boolean;
   readonly objectClasses?: ObjectClasses | null;
   readonly preprocess: Preprocess | null;
+  readonly reading?: DatasetReading;
   readonly notes: readonly DatasetNote[];
   readonly batchless?: boolean;
   /** What is known of a sample before it is read. */

@@ -11,6 +11,7 @@ import type { ModelSignature } from './signature.ts';
 
 const MOST_VALUES = 64;
 const MOST_SLICES = 400;
+const MOST_TOKENS = 256;
 
 /** Which samples are shown: `count` in the shares of their classes, or those named of the ones that a run used. */
 export type PreviewChoice =
@@ -96,14 +97,43 @@ async function previewInputs(feeds: Feeds, dataset: Dataset, spec: ImageSpec | n
     const base = { name, dtype, shape, ...summary(numbers) };
     if (spec !== null && name === spec.input.name)
       previews.push({ ...base, picture: await pictureOf(numbers, spec, shape) });
-    else if (dataset.kind === 'wav') previews.push({ ...base, waveform: waveformOf(numbers) });
+    else if (name === dataset.reading.tokens?.ids) previews.push({ ...base, ...textOf(numbers, feeds, dataset) });
+    else if (dataset.kind === 'wav')
+      previews.push({ ...base, waveform: waveformOf(numbers), ...lengthOf(numbers, dataset) });
     else
       previews.push({
         ...base,
         values: Array.from(numbers.slice(0, MOST_VALUES), (value) => (Number.isFinite(value) ? value : null)),
+        ...columnsOf(name, dataset),
       });
   }
   return previews;
+}
+
+function columnsOf(name: string, { reading }: Dataset): Pick<InputPreview, 'columns'> {
+  const columns = reading.columns?.[name];
+  return columns === undefined ? {} : { columns: columns.slice(0, MOST_VALUES) };
+}
+
+function lengthOf({ length }: Float64Array, { preprocess }: Dataset): Pick<InputPreview, 'seconds'> {
+  const rate = preprocess?.sampleRate;
+  return rate === undefined ? {} : { seconds: length / rate };
+}
+
+function textOf(
+  ids: Float64Array,
+  feeds: Feeds,
+  { reading: { tokens } }: Dataset,
+): Pick<InputPreview, 'tokens' | 'text'> {
+  if (tokens === undefined) return {};
+  const masks = tokens.mask === null ? undefined : feeds[tokens.mask];
+  const mask = masks === undefined ? null : plainNumbers(masks);
+  const first = Array.from(ids.slice(0, MOST_TOKENS), (id, at) => ({
+    id,
+    text: tokens.textOf(id),
+    masked: mask?.[at] === 0,
+  }));
+  return { tokens: first, text: tokens.decode(first.filter(({ masked }) => !masked).map(({ id }) => id)) };
 }
 
 function plainNumbers({ dtype, data }: HostTensor): Float64Array | null {

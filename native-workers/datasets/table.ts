@@ -8,7 +8,7 @@ import { hashFile } from '../lib/hash-file.ts';
 import { HoneError } from '../protocol/errors.ts';
 import type { Preprocess } from '../protocol/request.ts';
 import type { ClassList } from './classes.ts';
-import type { DatasetNote, SampleSource, SkippedSample } from './dataset.ts';
+import type { DatasetNote, DatasetReading, SampleSource, SkippedSample } from './dataset.ts';
 import { labelColumn } from './labels.ts';
 import { toDType } from './numbers.ts';
 import { readRecords, type TableKind, type TableRow } from './records.ts';
@@ -39,6 +39,7 @@ interface Reading {
   read(row: TableRow): Feeds;
   readonly padding?: Readonly<Record<string, number>>;
   readonly preprocess: Preprocess | null;
+  readonly reading?: DatasetReading;
   readonly notes: readonly DatasetNote[];
 }
 
@@ -67,6 +68,7 @@ export async function openTable(
     classes: labels?.classes ?? null,
     classesAssumed: labels?.assumed ?? false,
     preprocess: reading.preprocess,
+    ...(reading.reading === undefined ? {} : { reading: reading.reading }),
     notes: [...reading.notes, ...(labels?.notes ?? [])],
     ...(reading.padding === undefined ? {} : { padding: reading.padding }),
     known: (index) => ({ sample: String(index), label: labels?.labelOf(index) ?? null }),
@@ -222,6 +224,7 @@ async function textReading(
   return {
     padding: encoding.padding,
     preprocess: encoding.preprocess,
+    reading: { tokens: encoding.tokens },
     notes: encoding.notes,
     read: (row) => encoding.encode(textOf(row, column), pairColumn === undefined ? null : textOf(row, pairColumn)),
   };
@@ -253,6 +256,7 @@ function featureReading(columns: readonly string[], input: InputTensor): Reading
   const message = `No column is named '${input.name}'; it is filled from the columns ${columns.join(', ')}, in this order.`;
   return {
     preprocess: null,
+    reading: { columns: { [input.name]: columns } },
     notes: [{ code: 'columns-by-position', message }],
     read: (row) => ({
       [input.name]: tensorOf(

@@ -4,7 +4,7 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import type { Feeds } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
 import type { Preprocess } from '../protocol/request.ts';
-import type { DatasetNote } from './dataset.ts';
+import type { DatasetNote, DatasetReading } from './dataset.ts';
 import { toDType } from './numbers.ts';
 import { readJson } from './records.ts';
 import { type InputTensor, inputTensor, type ModelSignature } from './signature.ts';
@@ -15,6 +15,7 @@ export interface TextEncoding {
   /** What to fill shorter texts with, by input. Empty for a model without a mask: it would read the filling as text. */
   readonly padding: Readonly<Record<string, number>>;
   readonly preprocess: Preprocess;
+  readonly tokens: NonNullable<DatasetReading['tokens']>;
   readonly notes: readonly DatasetNote[];
 }
 
@@ -55,6 +56,12 @@ export async function openTextEncoding(
     padding:
       padTo === null && hasMask ? Object.fromEntries(inputs.map(({ input, role }) => [input.name, fillOf(role)])) : {},
     preprocess: { ...preprocess, tokenizer: path, maxLength: most },
+    tokens: {
+      ids: ids.name,
+      mask: inputs.find(({ role }) => role === 'mask')?.input.name ?? null,
+      textOf: (id) => tokenText(tokenizer, id),
+      decode: (ids) => tokenizer.decode([...ids], { skip_special_tokens: true }),
+    },
     notes,
     encode(text, pair) {
       const encoded = cut(tokenizer, text, pair, most);
@@ -78,6 +85,14 @@ export async function openTextEncoding(
       );
     },
   };
+}
+
+/** Readable where the token is whole characters; else as it stands in the vocabulary, such as a part of a character. */
+function tokenText(tokenizer: Tokenizer, id: number): string | null {
+  const token = tokenizer.id_to_token(id);
+  if (token === undefined) return null;
+  const text = tokenizer.decode([id], { skip_special_tokens: false, clean_up_tokenization_spaces: false });
+  return text === '' || text.includes('\ufffd') ? token : text;
 }
 
 /** True when the model takes tokens: a whole-number input that is called ids, or the only input and whole-number. */

@@ -2,6 +2,15 @@
 import { z } from 'zod';
 import { noteSchema } from './facts.ts';
 
+export const tokenPreviewSchema = z.strictObject({
+  id: z.number(),
+  /** What the tokenizer calls it, spaces and parts of characters as they are; null for an id that it does not know. */
+  text: z.string().nullable(),
+  /** The mask leaves it out: it only fills the text up. */
+  masked: z.boolean(),
+});
+export type TokenPreview = z.infer<typeof tokenPreviewSchema>;
+
 export const inputPreviewSchema = z.strictObject({
   name: z.string(),
   dtype: z.string(),
@@ -17,8 +26,16 @@ export const inputPreviewSchema = z.strictObject({
   picture: z.string().optional(),
   /** For sounds: lowest and highest value of each slice of time, at most 400 slices. */
   waveform: z.array(z.tuple([z.number(), z.number()])).optional(),
+  /** How long the sound is, where its rate is known. */
+  seconds: z.number().optional(),
   /** For everything else: the first elements, at most 64; null for one that is NaN or infinite. */
   values: z.array(z.union([z.number(), z.string(), z.null()])).optional(),
+  /** Names of the columns that the values come from, where they come from columns. */
+  columns: z.array(z.string()).optional(),
+  /** For a tokenized text, in place of `values`: the first tokens, at most 256. */
+  tokens: z.array(tokenPreviewSchema).optional(),
+  /** The text that these tokens stand for. */
+  text: z.string().optional(),
 });
 export type InputPreview = z.infer<typeof inputPreviewSchema>;
 

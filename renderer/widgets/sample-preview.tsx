@@ -1,23 +1,48 @@
 /** One sample as the model gets it: pictures, sounds or numbers after all preprocessing. */
 import type { InputPreview, SamplePreview } from '../../native-workers/protocol/preview.ts';
+import { visible } from '../../native-workers/report/text.ts';
 import { formatElement, formatShape } from '../text/format.ts';
 import { DATA } from '../text/new-run.ts';
 import { Cut } from './cut.tsx';
+import { isTabular, SampleTable } from './sample-table.tsx';
+import { TokenList } from './token-list.tsx';
 import { Waveform } from './waveform.tsx';
 
-export function SampleCard({ sample }: { readonly sample: SamplePreview }) {
+/** Rows of numbers as a table, everything else as cards: of the width that texts, sounds or pictures need. */
+export function Samples({ samples }: { readonly samples: readonly SamplePreview[] }) {
+  if (samples.every(isTabular)) return <SampleTable samples={samples} />;
+  const inputs = samples.flatMap((sample) => sample.inputs);
+  const hasText = inputs.some(({ tokens }) => tokens !== undefined);
+  const hasSound = inputs.some(({ waveform }) => waveform !== undefined);
+  const width = hasText ? 'preview-texts' : hasSound ? 'preview-sounds' : '';
+  return (
+    <ul className={`preview-samples ${width}`}>
+      {samples.map((sample) => (
+        <SampleCard key={sample.sample} sample={sample} />
+      ))}
+    </ul>
+  );
+}
+
+function SampleCard({ sample: { sample, label, group, inputs } }: { readonly sample: SamplePreview }) {
+  const hasText = inputs.some(({ tokens }) => tokens !== undefined);
   return (
     <li className="preview-sample">
-      {sample.inputs.map((input) => (
-        <InputCard key={input.name} input={input} sample={sample.sample} />
+      {inputs.map((input) => (
+        <InputCard key={input.name} input={input} sample={sample} quiet={hasText && input.tokens === undefined} />
       ))}
-      <Cut text={sample.sample} className="preview-name" />
-      {sample.label === null ? null : (
-        <span className="preview-label">
-          <span className="muted">{DATA.label}</span> {sample.label}
-        </span>
-      )}
+      {hasText ? <Fact name={DATA.sample} value={sample} /> : <Cut text={sample} className="preview-name" />}
+      {label === null ? null : <Fact name={DATA.label} value={label} />}
+      {group === null ? null : <Fact name={DATA.group} value={group} />}
     </li>
+  );
+}
+
+function Fact({ name, value }: { readonly name: string; readonly value: string }) {
+  return (
+    <span className="preview-label">
+      <span className="muted">{name}</span> {value}
+    </span>
   );
 }
 
@@ -29,25 +54,29 @@ interface InputProps {
 
 /** What can be looked at of one input, without its numbers. */
 export function InputPicture({ input, sample }: InputProps) {
-  const { picture, waveform, values } = input;
+  const { picture, waveform, values, tokens, text, shape } = input;
   return (
     <>
       {picture === undefined ? null : <img className="preview-picture" src={picture} alt={sample} />}
       {waveform === undefined ? null : <Waveform slices={waveform} label={sample} />}
+      {text === undefined ? null : <p className="preview-text">{visible(text)}</p>}
+      {tokens === undefined ? null : <TokenList label={sample} tokens={tokens} total={shape[0] ?? tokens.length} />}
       {values === undefined ? null : <code className="preview-values">{values.join(' ')}</code>}
     </>
   );
 }
 
-function InputCard({ input, sample }: InputProps) {
-  const { name, dtype, shape, minimum, maximum, mean, notFinite } = input;
+/** `quiet`: the facts alone, for masks and positions, which the tokens show. */
+function InputCard({ input, sample, quiet }: InputProps & { readonly quiet: boolean }) {
+  const { name, dtype, shape, minimum, maximum, mean, notFinite, seconds, tokens } = input;
   return (
     <div className="preview-input">
-      <InputPicture input={input} sample={sample} />
+      {quiet ? null : <InputPicture input={input} sample={sample} />}
       <span className="preview-facts" title={`${name} ${dtype}`}>
         {name} {formatShape(shape)}
+        {seconds === undefined ? null : `, ${DATA.seconds(seconds)}`}
       </span>
-      {minimum === null || maximum === null || mean === null ? null : (
+      {tokens !== undefined || minimum === null || maximum === null || mean === null ? null : (
         <span className="preview-facts">
           {DATA.range(formatElement(minimum), formatElement(maximum), formatElement(mean))}
         </span>

@@ -17,6 +17,7 @@ export function Waveform({ label, slices }: WaveformProps) {
       role="img"
       aria-label={label}
     >
+      <line className="waveform-zero" x1="0" x2={Math.max(1, slices.length)} y1="50" y2="50" />
       <path d={path} />
     </svg>
   );

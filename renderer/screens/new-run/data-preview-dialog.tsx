@@ -13,7 +13,7 @@ import { DATA } from '../../text/new-run.ts';
 import { SHELL } from '../../text/shell.ts';
 import { ErrorCard } from '../../widgets/error-card.tsx';
 import { ProgressBar } from '../../widgets/progress-bar.tsx';
-import { SampleCard } from '../../widgets/sample-preview.tsx';
+import { Samples } from '../../widgets/sample-preview.tsx';
 
 const SAMPLES = 24;
 /** Notes that only tell where something came from; all others are guesses that may be wrong. */
@@ -111,11 +111,7 @@ function Preview({ preview }: { readonly preview: DataPreview }) {
           </ul>
         </details>
       )}
-      <ul className="preview-samples">
-        {first.map((sample) => (
-          <SampleCard key={sample.sample} sample={sample} />
-        ))}
-      </ul>
+      <Samples samples={first} />
       <details className="preview-details">
         <summary>{DATA.applied}</summary>
         <pre className="preview-json">{JSON.stringify(preview.preprocess, null, 2)}</pre>

@@ -7,6 +7,8 @@ import { floats, texts, writeNpz } from '../../helpers/npz.ts';
 import { picture, solid, writeFiles } from '../../helpers/sample-pictures.ts';
 import { pictures, signature } from '../../helpers/signatures.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
+import { sixteen, wave } from '../../helpers/wave.ts';
+import { wordTokenizer } from '../../helpers/word-tokenizer.ts';
 
 async function pixelsOf(address: string | undefined): Promise<number[]> {
   const png = Buffer.from((address ?? '').replace('data:image/png;base64,', ''), 'base64');
@@ -62,6 +64,46 @@ describe('previewDataset', () => {
       ['u', 1, 3, 2, 1],
       ['v', 7, 7, 7, 0],
     ]);
+    await data.close();
+  });
+
+  it('shows texts as tokens, and tells which of them only fill up', async () => {
+    const folder = writeFiles(temporaryFolder(), {
+      'd.jsonl': '{"text":"a ab","label":1}\n',
+      'tokenizer.json': wordTokenizer,
+    });
+    const ids = ['int64', ['n', 6]] as const;
+    const model = signature({ input_ids: ids, attention_mask: ids }, { y: ['float32', ['n', 2]] });
+    const data = await openDataset(join(folder, 'd.jsonl'), model);
+    const [sample] = (await previewDataset(data, model, { count: 1 })).first;
+    const token = (id: number, text: string, masked = false) => ({ id, text, masked });
+    expect(sample?.inputs[0]).toMatchObject({
+      text: 'a',
+      tokens: [
+        token(2, '[CLS]'),
+        token(4, 'a'),
+        token(1, '[UNK]'),
+        token(3, '[SEP]'),
+        token(0, '[PAD]', true),
+        token(0, '[PAD]', true),
+      ],
+    });
+    expect(sample?.inputs[0]).not.toHaveProperty('values');
+    expect(sample?.inputs[1]).toMatchObject({ name: 'attention_mask', values: [1, 1, 1, 1, 0, 0] });
+    await data.close();
+  });
+
+  it('names the columns that numbers come from, and how long a sound is', async () => {
+    const table = writeFiles(temporaryFolder(), { 'd.csv': 'length,width,label\n1,2,0\n' });
+    const two = signature({ x: ['float32', ['n', 2]] }, { y: ['float32', ['n', 2]] });
+    const rows = await openDataset(join(table, 'd.csv'), two);
+    const [row] = (await previewDataset(rows, two, { count: 1 })).first;
+    expect(row?.inputs[0]).toMatchObject({ values: [1, 2], columns: ['length', 'width'] });
+    const sounds = writeFiles(temporaryFolder(), { 'a.wav': wave({ rate: 8000, data: sixteen(1, 2, 3, 4) }) });
+    const four = signature({ x: ['float32', ['n', 4]] }, { y: ['float32', ['n', 2]] });
+    const data = await openDataset(sounds, four, { preprocess: { sampleRate: 8000 } });
+    const [sound] = (await previewDataset(data, four, { count: 1 })).first;
+    expect(sound?.inputs[0]).toMatchObject({ seconds: 0.0005 });
     await data.close();
   });
 

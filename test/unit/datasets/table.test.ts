@@ -6,6 +6,7 @@ import type { ModelSignature } from '../../../native-workers/datasets/signature.
 import { writeFiles } from '../../helpers/sample-pictures.ts';
 import { numbers, readBatches, signature } from '../../helpers/signatures.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
+import { wordTokenizer } from '../../helpers/word-tokenizer.ts';
 
 function open(name: string, text: string, model: ModelSignature, options: OpenOptions = {}): Promise<Dataset> {
   return openDataset(join(writeFiles(temporaryFolder(), { [name]: text }), name), model, options);
@@ -92,49 +93,6 @@ describe('openTable', () => {
   });
 });
 
-/** A word-level tokenizer of a few words: [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, then a, b, c, d. */
-const tokenizer = JSON.stringify({
-  version: '1.0',
-  added_tokens: ['[PAD]', '[UNK]', '[CLS]', '[SEP]'].map((content, id) => ({
-    id,
-    content,
-    special: true,
-    single_word: false,
-    lstrip: false,
-    rstrip: false,
-    normalized: false,
-  })),
-  normalizer: null,
-  pre_tokenizer: { type: 'Whitespace' },
-  post_processor: {
-    type: 'TemplateProcessing',
-    single: [
-      { SpecialToken: { id: '[CLS]', type_id: 0 } },
-      { Sequence: { id: 'A', type_id: 0 } },
-      { SpecialToken: { id: '[SEP]', type_id: 0 } },
-    ],
-    pair: [
-      { SpecialToken: { id: '[CLS]', type_id: 0 } },
-      { Sequence: { id: 'A', type_id: 0 } },
-      { SpecialToken: { id: '[SEP]', type_id: 0 } },
-      { Sequence: { id: 'B', type_id: 1 } },
-      { SpecialToken: { id: '[SEP]', type_id: 1 } },
-    ],
-    special_tokens: {
-      '[CLS]': { id: '[CLS]', ids: [2], tokens: ['[CLS]'] },
-      '[SEP]': { id: '[SEP]', ids: [3], tokens: ['[SEP]'] },
-    },
-  },
-  decoder: null,
-  model: {
-    type: 'WordPiece',
-    unk_token: '[UNK]',
-    continuing_subword_prefix: '##',
-    max_input_chars_per_word: 100,
-    vocab: { '[PAD]': 0, '[UNK]': 1, '[CLS]': 2, '[SEP]': 3, a: 4, b: 5, c: 6, d: 7 },
-  },
-});
-
 const text = (length: number | string, limit?: number): ModelSignature =>
   signature(
     {
@@ -147,7 +105,7 @@ const text = (length: number | string, limit?: number): ModelSignature =>
   );
 
 async function feedsOf(lines: string, model: ModelSignature, preprocess = {}): Promise<Record<string, number[][]>[]> {
-  const folder = writeFiles(temporaryFolder(), { 'd.jsonl': lines, 'tokenizer.json': tokenizer });
+  const folder = writeFiles(temporaryFolder(), { 'd.jsonl': lines, 'tokenizer.json': wordTokenizer });
   const data = await openDataset(join(folder, 'd.jsonl'), model, { preprocess });
   return (await readBatches(data, 8)).map(({ feeds }) =>
     Object.fromEntries(
