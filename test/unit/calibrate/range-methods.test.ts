@@ -119,6 +119,27 @@ describe('ranges', () => {
     expect(chooseRange('entropy', statisticsOf(active), OPTIONS)).toEqual({ min: 0, max: 6 });
   });
 
+  it('entropy keeps both of two humps, with nothing between them', () => {
+    const humps = normal.map((value, index) => (index % 2 === 0 ? 1.3 : -1.3) + 0.05 * value);
+    const { min, max } = chooseRange('entropy', statisticsOf(humps), OPTIONS);
+    expect(humps.filter((value) => value < min || value > max).length / humps.length).toBeLessThan(0.001);
+  });
+
+  it('entropy is not misled by channels that are constant', () => {
+    // Every fifth element is one of three numbers, as where a bias goes through a ReLU alone.
+    const constants = [0.31, 0.52, 1.13];
+    const active = normal.map((value, index) =>
+      index % 5 === 0 ? (constants[index % 3] as number) : Math.max(0, value),
+    );
+    const { max } = chooseRange('entropy', statisticsOf(active), OPTIONS);
+    expect(active.filter((value) => value > max).length / active.length).toBeLessThan(0.001);
+  });
+
+  it('entropy does not clip a number that many elements are', () => {
+    const active = normal.map((value, index) => (index % 50 === 0 ? 9 : Math.max(0, value)));
+    expect(chooseRange('entropy', statisticsOf(active), OPTIONS).max).toBeGreaterThan(8.95);
+  });
+
   it('entropy keeps the short side of a one-sided activation whole', () => {
     const swish = normal.map((value) => (4 * value) / (1 + Math.exp(-4 * value)));
     const { range } = statisticsOf(swish);
