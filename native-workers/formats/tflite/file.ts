@@ -38,16 +38,25 @@ export interface TfliteOperator {
   readonly index: number;
 }
 
-export interface TfliteFile {
-  readonly path: string;
-  readonly description: string;
+export interface TfliteGraph {
   readonly name: string;
   readonly tensors: readonly TfliteTensor[];
   readonly operators: readonly TfliteOperator[];
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
-  readonly subgraphs: number;
 }
+
+export interface TfliteFile {
+  readonly path: string;
+  readonly description: string;
+  /** The graph that is the model. */
+  readonly main: TfliteGraph;
+  /** All, `main` first; the others are bodies and branches of operators. */
+  readonly graphs: readonly TfliteGraph[];
+}
+
+/** TensorType.RESOURCE. */
+const RESOURCE = 13;
 
 const model = (field: string): number => slotOf('Model', field);
 const tensorSlot = (field: string): number => slotOf('Tensor', field);
@@ -73,20 +82,30 @@ export function readTfliteFile(path: string): TfliteFile {
   const version = root.uint32(model('version'));
   if (version !== 3)
     throw new HoneError('format-unsupported', `The file is of TFLite schema ${version}; Hone reads schema 3.`, where);
-  const graphs = root.tables(model('subgraphs'));
-  const [graph] = graphs;
-  if (graph === undefined) throw new HoneError('file-corrupt', 'The file holds no graph.', where);
   const codes = root.tables(model('operator_codes')).map(operatorType);
   const buffers = root.tables(model('buffers'));
-  const tensors = graph.tables(slotOf('SubGraph', 'tensors')).map((table) => readTensor(table, buffers, path, buffer));
+  const graphs = root.tables(model('subgraphs')).map((table) => readGraph(table, codes, buffers, path, buffer));
+  const [main] = graphs;
+  if (main === undefined) throw new HoneError('file-corrupt', 'The file holds no graph.', where);
+  return { path, description: root.string(model('description')) ?? '', main, graphs };
+}
+
+function readGraph(
+  graph: Table,
+  codes: readonly string[],
+  buffers: readonly Table[],
+  path: string,
+  file: FlatBuffer,
+): TfliteGraph {
+  const tensors = graph.tables(slotOf('SubGraph', 'tensors')).map((table) => readTensor(table, buffers, path, file));
   const check = (index: number, what: string): number => {
     if (index < -1 || index >= tensors.length)
-      throw buffer.corrupt(`${what} names tensor ${index}; the graph has ${tensors.length}.`, 0);
+      throw file.corrupt(`${what} names tensor ${index}; the graph has ${tensors.length}.`, 0);
     return index;
   };
   const operators = graph.tables(slotOf('SubGraph', 'operators')).map((table, index) => {
     const type = codes[table.uint32(slotOf('Operator', 'opcode_index'))];
-    if (type === undefined) throw buffer.corrupt(`Operator ${index} is of a kind that the file does not list.`, 0);
+    if (type === undefined) throw file.corrupt(`Operator ${index} is of a kind that the file does not list.`, 0);
     return {
       type,
       index,
@@ -98,14 +117,11 @@ export function readTfliteFile(path: string): TfliteFile {
     };
   });
   return {
-    path,
-    description: root.string(model('description')) ?? '',
     name: graph.string(slotOf('SubGraph', 'name')) ?? 'main',
     tensors,
     operators,
     inputs: graph.int32s(slotOf('SubGraph', 'inputs')).map((index) => check(index, 'The graph')),
     outputs: graph.int32s(slotOf('SubGraph', 'outputs')).map((index) => check(index, 'The graph')),
-    subgraphs: graphs.length,
   };
 }
 
@@ -123,7 +139,8 @@ function operatorType(table: Table): string {
 function readTensor(table: Table, buffers: readonly Table[], path: string, file: FlatBuffer): TfliteTensor {
   const name = table.string(tensorSlot('name')) ?? '';
   const code = table.uint8(tensorSlot('type'));
-  const dtype = dtypeOfTensorType(code);
+  // The handle of a variable is no value in ONNX; any type will do for it.
+  const dtype = code === RESOURCE ? 'int32' : dtypeOfTensorType(code);
   if (dtype === null)
     throw new HoneError('format-unsupported', `The tensor ${name} has a type that Hone does not know (${code}).`, {
       where: { file: path, tensor: name },

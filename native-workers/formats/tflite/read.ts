@@ -4,10 +4,13 @@ import { Model } from '../../graph/model.ts';
 import { HoneError } from '../../protocol/errors.ts';
 import { readTfliteFile, type TfliteFile } from './file.ts';
 import { GraphBuilder } from './raise/builder.ts';
+import { CONTROL_FLOW } from './raise/control-flow.ts';
 import { ELEMENTWISE } from './raise/elementwise.ts';
 import { FURTHER } from './raise/further.ts';
 import { INDEXING } from './raise/indexing.ts';
+import { Shared } from './raise/node-builder.ts';
 import type { Raise } from './raise/operator.ts';
+import { RECURRENT } from './raise/recurrent.ts';
 import { SHAPES } from './raise/shapes.ts';
 import { WINDOWS } from './raise/windows.ts';
 
@@ -25,6 +28,8 @@ const OPERATORS: Readonly<Record<string, Raise>> = {
   ...SHAPES,
   ...INDEXING,
   ...FURTHER,
+  ...CONTROL_FLOW,
+  ...RECURRENT,
 };
 
 /**
@@ -34,14 +39,12 @@ const OPERATORS: Readonly<Record<string, Raise>> = {
 export function readTflite(path: string): Model {
   const file = readTfliteFile(path);
   refuseUnknown(file);
-  const builder = new GraphBuilder(file);
-  for (const index of file.inputs) builder.defineInput(index);
-  for (const operator of file.operators) {
-    const raise = OPERATORS[operator.type];
-    if (raise !== undefined) raise(operator, builder);
-  }
-  for (const index of file.outputs) builder.defineOutput(index);
-  const otherWidths = file.tensors.some(
+  const builder = new GraphBuilder(file.main, new Shared(file), raiseOperators);
+  for (const index of file.main.inputs) builder.defineInput(index);
+  raiseOperators(builder);
+  for (const index of file.main.outputs) builder.defineOutput(index);
+  const tensors = file.graphs.flatMap((graph) => graph.tensors);
+  const otherWidths = tensors.some(
     ({ dtype, quantization }) => quantization !== null && /16|4$/.test(dtype) && dtype !== 'float16',
   );
   const model = new Model(builder.graph, otherWidths ? OPSET_OF_OTHER_WIDTHS : OPSET, IR_VERSION);
@@ -51,9 +54,16 @@ export function readTflite(path: string): Model {
   return model;
 }
 
+function raiseOperators(builder: GraphBuilder): void {
+  for (const operator of builder.source.operators) {
+    const raise = OPERATORS[operator.type];
+    if (raise !== undefined) raise(operator, builder);
+  }
+}
+
 function refuseUnknown(file: TfliteFile): void {
   const unknown = new Map<string, number>();
-  for (const { type } of file.operators) {
+  for (const { type } of file.graphs.flatMap(({ operators }) => operators)) {
     if (!(type in OPERATORS)) unknown.set(type, (unknown.get(type) ?? 0) + 1);
   }
   const where = { where: { file: file.path } };
@@ -65,8 +75,11 @@ function refuseUnknown(file: TfliteFile): void {
       where,
     );
   }
-  const variable = file.tensors.find(({ isVariable }) => isVariable);
-  if (variable !== undefined) {
+  for (const graph of file.graphs) {
+    // Recurrent layers start from zeros; what another operator does with a state is not known.
+    const started = new Set(graph.operators.flatMap(({ type, inputs }) => (type in RECURRENT ? inputs : [])));
+    const variable = graph.tensors.find(({ isVariable }, index) => isVariable && !started.has(index));
+    if (variable === undefined) continue;
     throw new HoneError(
       'operator-unsupported',
       `The model keeps a state (${variable.name}), which Hone cannot open.`,

@@ -84,7 +84,7 @@ describe('weights with a zero point', () => {
       const { verified, path } = await runTflite(model, temporaryFolder(), {}, 4);
       expect(verified).toMatchObject({ status: 'passed', errors: [] });
       expect(verified.steps?.max ?? 99).toBeLessThanOrEqual(1);
-      const file = readTfliteFile(path);
+      const { main: file } = readTfliteFile(path);
       expect(file.operators.map(({ type }) => type).filter((type) => type !== 'TRANSPOSE')).toEqual([
         'QUANTIZE',
         'CONV_2D',
@@ -128,7 +128,7 @@ describe('scales of channels', () => {
         4,
       );
       expect(verified).toMatchObject({ status: 'passed', errors: [] });
-      const file = readTfliteFile(path);
+      const { main: file } = readTfliteFile(path);
       const axes = file.operators.flatMap(({ type, inputs }) =>
         type.endsWith('CONV_2D') ? [[type, file.tensors[inputs[1] ?? 0]?.quantization?.axis]] : [],
       );
@@ -180,7 +180,7 @@ describe('weights of 4 bits by channel', () => {
         precision: 'dynamic-int4',
       });
       expect(verified).toMatchObject({ status: 'passed', errors: [] });
-      const file = readTfliteFile(path);
+      const { main: file } = readTfliteFile(path);
       const weights = file.tensors[file.operators[0]?.inputs[1] ?? 0];
       expect([weights?.dtype, weights?.data?.byteLength, weights?.quantization?.scales.length]).toEqual([
         'int4',

@@ -112,7 +112,7 @@ describe('a network quantized to activations of 16 bits', () => {
       const { path, verified } = await runTflite(await quantized(network(), folder, 16), folder, {}, 4);
       expect(verified).toMatchObject({ status: 'passed', errors: [] });
       expect((verified.maxAbs ?? 1) / (verified.reference ?? 1)).toBeLessThan(1e-3);
-      const file = readTfliteFile(path);
+      const { main: file } = readTfliteFile(path);
       const [convolution] = file.operators.filter(({ type }) => type === 'CONV_2D');
       const dtypes = convolution?.inputs.map((index) => file.tensors[index]?.dtype);
       expect(dtypes).toEqual(['int16', 'int8', 'int64']);

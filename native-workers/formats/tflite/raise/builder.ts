@@ -3,43 +3,97 @@
  * both forms, made from each other when asked, so that a transpose stands only where a layout is really changed. A quantized
  * activation is its float value followed by QuantizeLinear and DequantizeLinear, which ONNX Runtime fuses back (`codes.ts`).
  */
-import { type Attribute, intsAttribute } from '../../../graph/attribute.ts';
-import { type DType, elementCount } from '../../../graph/dtype.ts';
-import { Graph } from '../../../graph/graph.ts';
-import { Tensor, type TensorData } from '../../../graph/tensor.ts';
+import type { Graph } from '../../../graph/graph.ts';
 import { tensorFromNumbers } from '../../../graph/tensor-values.ts';
 import { type Dim, tensorType } from '../../../graph/types.ts';
 import type { Value } from '../../../graph/value.ts';
 import { HoneError } from '../../../protocol/errors.ts';
-import type { QuantizationInfo, TfliteFile, TfliteOperator, TfliteTensor } from '../file.ts';
+import type { QuantizationInfo, TfliteGraph, TfliteTensor } from '../file.ts';
 import { type Codes, codesOf, dequantize, inOnnx, quantize, turned } from './codes.ts';
-import { permuted } from './permute.ts';
+import { NodeBuilder, type Shared } from './node-builder.ts';
 
 export type Layout = 'file' | 'nchw';
+
+/** Adds the nodes of a graph's operators. */
+export type RaiseGraph = (builder: GraphBuilder) => void;
+
+/** Each graph is raised once where it is run; a file could nest them so that this never ends. */
+const MOST_INNER = 1000;
 
 /** NHWC to NCHW, and back. */
 export const TO_NCHW = [0, 3, 1, 2];
 export const TO_NHWC = [0, 2, 3, 1];
 
-export class GraphBuilder {
-  readonly graph: Graph;
-  readonly file: TfliteFile;
+export class GraphBuilder extends NodeBuilder {
+  /** Names of the variables that tensors are handles of. */
+  readonly handles: Map<number, string> = new Map();
+  /** Whether the graph runs once, to set variables. */
+  readonly isInitialising: boolean;
+  readonly #raise: RaiseGraph;
+  /** Graphs of the file that this one stands in, itself among them. */
+  readonly #around: readonly TfliteGraph[];
   /** The float (or plain integer) value of each tensor, by layout; of quantized ones made when it is asked for. */
   readonly #forms: Map<number, Map<Layout, Value>> = new Map();
   /** The integers of each quantized tensor that an operator made. */
   readonly #codes: Map<number, Map<Layout, Value>> = new Map();
-  readonly #names: Set<string> = new Set();
 
-  constructor(file: TfliteFile) {
-    this.file = file;
-    this.graph = new Graph(file.name);
+  /** `outer`: the builder of the graph that runs this one. `raise` adds the operators of a graph. */
+  constructor(
+    source: TfliteGraph,
+    shared: Shared,
+    raise: RaiseGraph,
+    graph: Graph = shared.root,
+    outer: GraphBuilder | null = null,
+    isInitialising = outer?.isInitialising ?? false,
+  ) {
+    super(source, shared, graph);
+    this.#raise = raise;
+    this.#around = [...(outer === null ? [] : outer.#around), source];
+    this.isInitialising = isInitialising;
   }
 
-  tensor(index: number): TfliteTensor {
-    const tensor = this.file.tensors[index];
-    if (tensor === undefined)
-      throw new HoneError('file-corrupt', `There is no tensor ${index}.`, { where: { file: this.file.path } });
-    return tensor;
+  /**
+   * Raises graph `index` of the file over the values `inputs`, and returns those of its outputs. With a graph of its own, each of
+   * these is made in it by a node; without, its nodes stand in this one.
+   */
+  inner(index: number, inputs: readonly Value[], graph: Graph | null): Value[] {
+    const builder = this.#builderOf(index, graph ?? this.graph, this.isInitialising);
+    const { source } = builder;
+    if (source.inputs.length !== inputs.length)
+      throw this.#misfit(`Graph ${index} takes ${source.inputs.length} inputs and is given ${inputs.length}.`);
+    source.inputs.forEach((tensor, position) => {
+      builder.#forms.set(tensor, new Map([['file', inputs[position] as Value]]));
+    });
+    this.#raise(builder);
+    const made = new Set<Value>();
+    return source.outputs.map((tensor) => {
+      const value = builder.value(tensor);
+      if (graph === null || (value.producer?.graph === graph && !made.has(value))) {
+        made.add(value);
+        return value;
+      }
+      const own = builder.op('Identity', [value]);
+      own.type = tensorType(builder.tensor(tensor).dtype, dimsOf(builder.tensor(tensor), 'file'));
+      return own;
+    });
+  }
+
+  /** Sets the variables that graph `index` of the file sets. */
+  initialise(index: number): void {
+    this.#raise(this.#builderOf(index, this.graph, true));
+  }
+
+  #builderOf(index: number, graph: Graph, isInitialising: boolean): GraphBuilder {
+    const source = this.shared.file.graphs[index];
+    if (source === undefined) throw this.#misfit(`There is no graph ${index}.`);
+    if (this.#around.includes(source)) throw this.#misfit(`Graph ${index} runs itself.`);
+    if (++this.shared.inner > MOST_INNER)
+      throw this.#misfit(`Its graphs run each other more than ${MOST_INNER} times.`);
+    return new GraphBuilder(source, this.shared, this.#raise, graph, this, isInitialising);
+  }
+
+  #misfit(message: string): HoneError {
+    return new HoneError('file-corrupt', message, { where: { file: this.path } });
   }
 
   /** Whether the tensor can be had as NCHW without a new transpose. */
@@ -99,7 +153,7 @@ export class GraphBuilder {
 
   #unmade({ name }: TfliteTensor): HoneError {
     return new HoneError('file-corrupt', `The tensor ${name} is read before anything makes it.`, {
-      where: { file: this.file.path, tensor: name },
+      where: { file: this.path, tensor: name },
     });
   }
 
@@ -133,7 +187,7 @@ export class GraphBuilder {
   /** The name of a tensor is kept for the graph's own output, which may be another value: its codes. */
   #hint(index: number): string {
     const { name } = this.tensor(index);
-    return this.file.outputs.includes(index) ? `${name}_value` : name;
+    return this.source.outputs.includes(index) ? `${name}_value` : name;
   }
 
   /** A graph input: integer codes are dequantized at once, and brought to the form that codes have in the graph. */
@@ -162,33 +216,6 @@ export class GraphBuilder {
     value.name = this.unique(tensor.name);
     value.type = tensorType(tensor.dtype, dimsOf(tensor, 'file'));
     this.graph.outputs.push(value);
-  }
-
-  op(
-    opType: string,
-    inputs: readonly (Value | null)[],
-    attributes: Record<string, Attribute> = {},
-    domain = '',
-  ): Value {
-    const output = this.graph.createValue(`~${opType}`);
-    this.graph.addNode({ opType, domain, inputs, outputs: [output], attributes: Object.entries(attributes) });
-    return output;
-  }
-
-  /** A node of several outputs. */
-  ops(
-    opType: string,
-    inputs: readonly (Value | null)[],
-    count: number,
-    attributes: Record<string, Attribute> = {},
-  ): Value[] {
-    const outputs = Array.from({ length: count }, () => this.graph.createValue(`~${opType}`));
-    this.graph.addNode({ opType, inputs, outputs, attributes: Object.entries(attributes) });
-    return outputs;
-  }
-
-  transpose(value: Value, perm: readonly number[]): Value {
-    return this.op('Transpose', [value], { perm: intsAttribute(perm) });
   }
 
   /** A constant of the file, dequantized where it is quantized; axes permuted by `perm`, then seen as `shape`. */
@@ -228,45 +255,11 @@ export class GraphBuilder {
       throw new HoneError(
         'format-unsupported',
         `The tensor ${tensor.name} is quantized ${tensor.quantization.details}, which Hone does not read.`,
-        { where: { file: this.file.path, tensor: tensor.name } },
+        { where: { file: this.path, tensor: tensor.name } },
       );
     }
     const axis = perm === null ? codes.axis : perm.indexOf(codes.axis);
     return dequantize(this, stored, { ...codes, axis }, tensor.name);
-  }
-
-  /** The content of a constant as numbers: shapes, axes, paddings. Throws `operator-unsupported` when it is computed. */
-  numbers(index: number): number[] {
-    const { data, dtype, name } = this.tensor(index);
-    if (data === null)
-      throw new HoneError('operator-unsupported', `${name} is computed; Hone needs it as a constant.`, {
-        where: { file: this.file.path, tensor: name },
-      });
-    const bytes = data.read().slice();
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (dtype === 'int32') return Array.from({ length: bytes.length / 4 }, (_, at) => view.getInt32(at * 4, true));
-    if (dtype === 'int64')
-      return Array.from({ length: bytes.length / 8 }, (_, at) => Number(view.getBigInt64(at * 8, true)));
-    if (dtype === 'float32') return Array.from({ length: bytes.length / 4 }, (_, at) => view.getFloat32(at * 4, true));
-    return Array.from(bytes, (byte) => (dtype === 'int8' ? (byte << 24) >> 24 : byte));
-  }
-
-  int64s(values: readonly number[], shape: readonly number[] = [values.length]): Value {
-    return this.initializer(tensorFromNumbers('int64', values, shape));
-  }
-
-  float(value: number): Value {
-    return this.initializer(tensorFromNumbers('float32', [value], []));
-  }
-
-  floats(values: readonly number[], shape: readonly number[]): Value {
-    return this.initializer(tensorFromNumbers('float32', values, shape));
-  }
-
-  scalar(value: number, dtype: DType): Value {
-    if (dtype === 'int32') return this.initializer(tensorFromNumbers('int32', [value], []));
-    if (dtype === 'int64') return this.initializer(tensorFromNumbers('int64', [value], []));
-    return this.float(value);
   }
 
   /** The bias of a quantized layer: int32 at scale input x weight, as the kernels add it (TFLite quantization spec). */
@@ -283,42 +276,6 @@ export class GraphBuilder {
         ? this.storedConstant(tensor, null, null)
         : this.initializer(tensorFromNumbers('int32', this.numbers(index), tensor.shape));
     return dequantize(this, codes, { dtype: 'int32', scales, zeroPoints: scales.map(() => 0), axis: 0 }, tensor.name);
-  }
-
-  unique(hint: string): string {
-    const base = hint === '' ? 'value' : hint;
-    let name = base;
-    for (let number = 1; this.#names.has(name); number++) name = `${base}_${number}`;
-    this.#names.add(name);
-    return name;
-  }
-
-  unsupported(operator: TfliteOperator, reason: string): HoneError {
-    return new HoneError('operator-unsupported', `Operator ${operator.index} (${operator.type}): ${reason}`, {
-      where: { file: this.file.path, node: `${operator.index}` },
-    });
-  }
-
-  storedConstant(tensor: TfliteTensor, perm: readonly number[] | null, shape: readonly number[] | null): Value {
-    if (tensor.data === null)
-      throw new HoneError('file-corrupt', `The tensor ${tensor.name} has no content.`, {
-        where: { file: this.file.path, tensor: tensor.name },
-      });
-    const dims = perm === null ? tensor.shape : perm.map((axis) => tensor.shape[axis] ?? 1);
-    const data: TensorData = perm === null ? tensor.data : permuted(tensor.data, tensor.dtype, tensor.shape, perm);
-    const target = shape ?? dims;
-    if (elementCount(target) !== elementCount(tensor.shape))
-      throw new HoneError('file-corrupt', `The tensor ${tensor.name} does not fit its use.`, {
-        where: { file: this.file.path, tensor: tensor.name },
-      });
-    return this.graph.addInitializer(
-      this.unique(tensor.name),
-      new Tensor({ dtype: tensor.dtype, shape: target, data }),
-    );
-  }
-
-  initializer(tensor: Tensor): Value {
-    return this.graph.addInitializer(this.unique('constant'), tensor);
   }
 }
 

@@ -9,7 +9,7 @@ import { ConvertedData } from '../../../graph/tensor-data.ts';
 import { tensorFromNumbers } from '../../../graph/tensor-values.ts';
 import type { Value } from '../../../graph/value.ts';
 import type { TfliteTensor } from '../file.ts';
-import type { GraphBuilder } from './builder.ts';
+import type { NodeBuilder } from './node-builder.ts';
 
 /** real = scale * (stored - zeroPoint): one pair, or one for each index of `axis`. */
 export interface Codes {
@@ -47,14 +47,14 @@ export function turned(tensor: TfliteTensor): TfliteTensor {
   };
 }
 
-export function quantize(builder: GraphBuilder, value: Value, codes: Codes, name: string): Value {
+export function quantize(builder: NodeBuilder, value: Value, codes: Codes, name: string): Value {
   const { inputs, attributes } = parameters(builder, codes);
   const made = builder.op('QuantizeLinear', [value, ...inputs], attributes);
   made.name = builder.unique(`${name}_quantized`);
   return made;
 }
 
-export function dequantize(builder: GraphBuilder, value: Value, codes: Codes, name: string): Value {
+export function dequantize(builder: NodeBuilder, value: Value, codes: Codes, name: string): Value {
   const { inputs, attributes } = parameters(builder, codes);
   const made = builder.op('DequantizeLinear', [value, ...inputs], attributes);
   made.name = builder.unique(`${name}_dequantized`);
@@ -62,7 +62,7 @@ export function dequantize(builder: GraphBuilder, value: Value, codes: Codes, na
 }
 
 function parameters(
-  builder: GraphBuilder,
+  builder: NodeBuilder,
   { dtype, scales, zeroPoints, axis }: Codes,
 ): { inputs: Value[]; attributes: Record<string, Attribute> } {
   const perAxis = scales.length > 1;

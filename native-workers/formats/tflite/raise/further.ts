@@ -108,12 +108,40 @@ const conv3d: Raise = (operator, builder) => {
   builder.define(output(operator, builder), builder.transpose(active, TO_LAST));
 };
 
+/** Part of a tensor replaced, from a place that is moved inside: what stands before it, the new part, what stands behind. */
+const updateSlice: Raise = (operator, builder) => {
+  const [data, part, start] = [0, 1, 2].map((position) => input(operator, position, builder)) as [
+    number,
+    number,
+    number,
+  ];
+  const sizes = builder.tensor(part).shape;
+  const { shape } = builder.tensor(data);
+  const starts = castTo(builder.value(start), 'int64', builder);
+  const open = sizes.flatMap((size, axis) => (size === shape[axis] ? [] : [axis]));
+  const within = (whole: Value, [axis, ...others]: readonly number[]): Value => {
+    if (axis === undefined) return builder.value(part);
+    const [from, to] = [builder.int64s([axis]), builder.int64s([axis + 1])];
+    const [size = 1, most = 1] = [sizes[axis], shape[axis]];
+    const given = builder.op('Slice', [starts, from, to]);
+    const place = builder.op('Max', [builder.op('Min', [given, builder.int64s([most - size])]), builder.int64s([0])]);
+    const end = builder.op('Add', [place, builder.int64s([size])]);
+    const cut = (begin: Value, stop: Value): Value => builder.op('Slice', [whole, begin, stop, from]);
+    const inner = others.length === 0 ? builder.value(part) : within(cut(place, end), others);
+    const pieces = [cut(builder.int64s([0]), place), inner, cut(end, builder.int64s([most]))];
+    return builder.op('Concat', pieces, { axis: intAttribute(axis) });
+  };
+  const made = open.length === 0 ? builder.op('Identity', [builder.value(part)]) : within(builder.value(data), open);
+  builder.define(output(operator, builder), made);
+};
+
 export const FURTHER: Readonly<Record<string, Raise>> = {
   ATAN2: atan2,
   RIGHT_SHIFT: rightShift,
   BITWISE_XOR: bits('Xor', 'BitwiseXor'),
   STABLEHLO_AND: bits('And', 'BitwiseAnd'),
   ADD_N: addN,
+  DYNAMIC_UPDATE_SLICE: updateSlice,
   REDUCE_ANY: reduceBool('ReduceMax'),
   REDUCE_ALL: reduceBool('ReduceMin'),
   LOCAL_RESPONSE_NORMALIZATION: localResponse,

@@ -1,5 +1,5 @@
 /** TFLite files made in code open as ONNX graphs that compute what the file says. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { onnxBytes } from '../../../../native-workers/formats/onnx/write.ts';
@@ -8,6 +8,7 @@ import { readTflite } from '../../../../native-workers/formats/tflite/read.ts';
 import { writeTflite } from '../../../../native-workers/formats/tflite/write.ts';
 import { tensorFromFloat32, tensorFromNumbers } from '../../../../native-workers/graph/tensor-values.ts';
 import { validate } from '../../../../native-workers/graph/validate.ts';
+import { LiteRt } from '../../../../native-workers/runtimes/litert.ts';
 import { engine, float32 } from '../../../helpers/passes.ts';
 import { temporaryFolder } from '../../../helpers/temp.ts';
 
@@ -156,5 +157,36 @@ describe('a TFLite file made in code', () => {
     } finally {
       await session.release();
     }
+  });
+
+  it.each([[[1, 1]], [[5, -3]], [[2, 0]]])('puts a part at %j, moved inside, as LiteRT does', async (start) => {
+    const [x, y] = [tensor('x', [4, 5]), tensor('y', [4, 5])];
+    const part = tensor('part', [2, 3], [-1, -2, -3, -4, -5, -6]);
+    const begin: TflTensor = {
+      ...tensor('begin', [2]),
+      dtype: 'int32',
+      constant: tensorFromNumbers('int32', start, [2]),
+    };
+    const operators: TflOperator[] = [
+      { code: 'DYNAMIC_UPDATE_SLICE', inputs: [x, part, begin], outputs: [y], options: {}, source: 'put' },
+    ];
+    const path = join(temporaryFolder(), 'model.tflite');
+    writeTflite(
+      { inputs: [{ source: 'x', name: 'x', tensor: x }], outputs: [{ source: 'y', name: 'y', tensor: y }], operators },
+      path,
+    );
+    const feeds = {
+      x: float32(
+        [4, 5],
+        Array.from({ length: 20 }, (_, at) => at),
+      ),
+    };
+    const artifact = await (await LiteRt.create()).open(readFileSync(path));
+    const expected = await artifact.run(feeds);
+    artifact.release();
+    const session = await engine.open(onnxBytes(readTflite(path)));
+    const found = await session.run(feeds);
+    await session.release();
+    expect(Array.from(found['y']?.data ?? [], Number)).toEqual(Array.from(expected['y']?.data ?? [], Number));
   });
 });

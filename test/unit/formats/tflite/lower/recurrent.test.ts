@@ -13,7 +13,7 @@ import type { Value } from '../../../../../native-workers/graph/value.ts';
 import type { Feeds } from '../../../../../native-workers/lib/engine.ts';
 import { Random } from '../../../../../native-workers/lib/random.ts';
 import { ModelBuilder } from '../../../../helpers/models.ts';
-import { againstOnnxRuntime, agrees, converted } from '../../../../helpers/tflite-lowering.ts';
+import { againstOnnxRuntime, agrees, converted, readBack } from '../../../../helpers/tflite-lowering.ts';
 
 const [STEPS, BATCH, WIDTH, HIDDEN] = [5, 3, 4, 6];
 const GATES = { RNN: 1, GRU: 3, LSTM: 4 } as const;
@@ -158,6 +158,8 @@ describe('recurrent layers on LiteRT', () => {
     expect(loops).toHaveLength(layer.directions ?? 1);
     const difference = await againstOnnxRuntime(model, feeds);
     expect(agrees(difference, 2e-5), JSON.stringify(difference)).toBe(true);
+    const back = await readBack(model, feeds);
+    expect(agrees(back, 2e-5), JSON.stringify(back)).toBe(true);
   });
 
   it('need no more operators for more steps', async () => {
