@@ -41,6 +41,8 @@ export const ort: ArtifactTarget<OrtOptions> = {
 
   /** ONNX Runtime writes the file, so what it loads it can write. */
   async coverage(model, _options, { engine, source }) {
+    // Before the engine reads all of it.
+    refuseTooLarge(model);
     const nodes = [...model.graph.allNodes()].length;
     try {
       await (await engine.open(source)).release();

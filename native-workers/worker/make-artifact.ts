@@ -9,6 +9,7 @@ import { hashFiles } from '../lib/hash-file.ts';
 import { completeOptions } from '../passes/options.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { Artifact, Verification } from '../protocol/package-facts.ts';
+import { formatBytes } from '../report/format.ts';
 import { checkArtifact } from './check-artifact.ts';
 import { fitBudgets } from './device-profiles.ts';
 import type { JobContext } from './job.ts';
@@ -88,7 +89,14 @@ export async function makeArtifact(
       await watched.step('checking', { bytes: await sizeOf(folder, written) });
       const parts = { target, options, folder, written, packaged, request, targetContext, row: watched, context };
       const verified = await checkArtifact(parts);
-      return await finish(target, folder, written, verified, row, packaged, request.budget ?? null);
+      const artifact = await finish(target, folder, written, verified, row, packaged, request.budget ?? null);
+      for (const { profile, bytes, budget, fits } of fitBudgets([artifact], request.budget ?? null))
+        if (!fits)
+          context.log(
+            'warning',
+            `${target.title}: ${formatBytes(bytes)} is more than the ${formatBytes(budget)} of ${profile}.`,
+          );
+      return artifact;
     });
   } catch (thrown) {
     const error = withFolder(toHoneError(thrown), request.out);

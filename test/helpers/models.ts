@@ -3,6 +3,7 @@ import { type Attribute, intAttribute, intsAttribute } from '../../native-worker
 import type { DType } from '../../native-workers/graph/dtype.ts';
 import { Graph } from '../../native-workers/graph/graph.ts';
 import { Model } from '../../native-workers/graph/model.ts';
+import { Tensor } from '../../native-workers/graph/tensor.ts';
 import { tensorFromFloat32, tensorFromNumbers } from '../../native-workers/graph/tensor-values.ts';
 import { type Dim, tensorType } from '../../native-workers/graph/types.ts';
 import type { Value } from '../../native-workers/graph/value.ts';
@@ -100,4 +101,12 @@ export function tinyQuantized(): Model {
   const x = pair(build.input('x', [1, 16, 8, 8]), 'x_real', scale('x_scale', 0.0213));
   const y = pair(build.op('Conv', [x, w], 'c'), 'c_real', scale('c_scale', 0.0971));
   return build.outputs(pair(build.op('Softmax', [y], 's'), 'y', scale('s_scale', 0.01))).model();
+}
+
+/** A tensor of a size that no test could write, whose bytes must not be asked for. */
+export function unread(byteLength: number, dtype: DType = 'uint8', shape: readonly number[] = [byteLength]): Tensor {
+  const refuse = (): never => {
+    throw new Error('the bytes of a tensor were asked for');
+  };
+  return new Tensor({ dtype, shape, data: { byteLength, read: refuse, chunks: refuse } });
 }

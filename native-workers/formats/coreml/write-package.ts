@@ -4,6 +4,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeMessage, type FieldWriter } from '../../lib/protobuf-writer.ts';
+import { HoneError } from '../../protocol/errors.ts';
 import {
   isValue,
   type MilArgument,
@@ -44,16 +45,19 @@ import { isBlob, WeightPlan } from './weight-file.ts';
 import { writeDescription } from './write-description.ts';
 
 const AUTHOR = 'com.apple.CoreML';
+/** No protobuf message is larger. The file of weights has offsets of 64 bits, and no such limit. */
+const MOST_PROGRAM_BYTES = 2 ** 31 - 1;
 
 /**
  * Writes the folder `path`, which must not be there. Returns the files relative to it. The same program gives the same bytes.
- * Weights go to the disk chunk by chunk. Throws `disk-full`, `no-permission`.
+ * Weights go to the disk chunk by chunk. Throws `artifact-too-large` before anything is written, `disk-full`, `no-permission`.
  */
 export async function writePackage(model: MilPackage, path: string): Promise<string[]> {
+  const writer = new ProgramWriter(model);
+  refuseTooLarge(writer.constantBytes());
+  const message = encodeMessage((fields) => writer.model(fields));
   const data = join(path, 'Data', AUTHOR);
   await mkdir(data, { recursive: true });
-  const writer = new ProgramWriter(model);
-  const message = encodeMessage((fields) => writer.model(fields));
   const file = openSync(join(data, 'model.mlmodel'), 'wx');
   try {
     message.write((piece) => {
@@ -72,6 +76,14 @@ export async function writePackage(model: MilPackage, path: string): Promise<str
   }
   await writeFile(join(path, 'Manifest.json'), manifest(model, hasWeights));
   return files;
+}
+
+function refuseTooLarge(bytes: number): void {
+  if (bytes <= MOST_PROGRAM_BYTES) return;
+  throw new HoneError(
+    'artifact-too-large',
+    `Constants of ${(bytes / 1e9).toFixed(2)} GB would stand in the program itself, and Core ML reads one of 2 GB; from iOS 18 on all numbers may stand in the file of weights: set coreml.target.`,
+  );
 }
 
 function manifest(model: MilPackage, hasWeights: boolean): string {
@@ -104,6 +116,18 @@ class ProgramWriter {
     this.#model = model;
     const target = Object.values(TARGETS).find(({ specification }) => specification === model.specification);
     this.#target = target?.number ?? 15;
+  }
+
+  /** Of the constants that stand in the program and not in the file of weights. */
+  constantBytes(): number {
+    const seen = new Set<MilConstant>();
+    for (const { inputs } of this.#model.main.operations) {
+      for (const argument of [...inputs.values()].flat()) {
+        const constant = isValue(argument) ? argument.constant : argument;
+        if (constant !== null && !(isValue(argument) && isBlob(constant, this.#target))) seen.add(constant);
+      }
+    }
+    return [...seen].reduce((sum, { data }) => sum + data.byteLength, 0);
   }
 
   model(writer: FieldWriter): void {

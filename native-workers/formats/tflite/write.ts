@@ -27,16 +27,30 @@ export interface WrittenTflite {
 }
 
 const INSIDE_BYTES = 256 << 20;
+/**
+ * Places of weights that follow the FlatBuffer have 64 bits, and yet no more: runtimes of 32 bits address no larger file, and the
+ * WebAssembly one, which every file is run on before it is called done, is one of them.
+ */
+const MOST_BYTES = 2 ** 31 - 1;
 const CHUNK = 4 << 20;
 const ALIGNMENT = 16;
 /** XNNPACK reads up to this many bytes past the last weight. */
 const OVER_READ = 16;
 const SIGNATURE_KEY = 'serving_default';
 
-/** Throws `tensor-too-large` for a graph whose structure alone is beyond a FlatBuffer, and what the disk says. */
+/**
+ * Throws `artifact-too-large` before anything is written, `tensor-too-large` for a graph whose structure alone is beyond a FlatBuffer,
+ * and what the disk says.
+ */
 export function writeTflite(graph: TflGraph, path: string, options: WriteOptions = {}): WrittenTflite {
   const plan = new Plan(graph);
   const total = plan.buffers.reduce((sum, tensor) => sum + tensor.bytes, 0);
+  if (total > MOST_BYTES) {
+    throw new HoneError(
+      'artifact-too-large',
+      `The weights take ${(total / 1e9).toFixed(2)} GB and LiteRT of 32 bits loads no file over 2 GB; set tflite.precision to one that stores them smaller.`,
+    );
+  }
   const outside = total > (options.insideBytes ?? INSIDE_BYTES);
   const minRuntime = firstRuntime(plan.graphs.flatMap(({ operators }) => operators));
   const head = flatBuffer(graph, plan, outside, minRuntime, outside ? 1 << 20 : total + (1 << 20), options);

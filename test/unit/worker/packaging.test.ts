@@ -327,7 +327,15 @@ describe('makePackages', () => {
   });
 
   it("says what does not fit, the user's own budget included", async () => {
-    const { facts } = await pack(await classifier(), { budget: 10 });
+    const warnings: string[] = [];
+    const context: JobContext = {
+      ...quiet,
+      log: (level, message) => void (level === 'warning' && warnings.push(message)),
+    };
+    const { facts } = await pack(await classifier(), { budget: 10 }, context);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^ONNX Runtime Mobile: [\d.]+ kB is more than the 10 B of your budget\.$/),
+    ]);
     expect(facts.sizes.map(({ profile, fits }) => [profile, fits])).toEqual([
       ['Phone app', true],
       ['Board or kiosk', true],

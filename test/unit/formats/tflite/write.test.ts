@@ -1,5 +1,5 @@
 /** Files that the writer makes, read back field by field and run on LiteRT. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TflGraph, TflTensor } from '../../../../native-workers/formats/tflite/ir.ts';
@@ -8,6 +8,7 @@ import { writeTflite } from '../../../../native-workers/formats/tflite/write.ts'
 import { tensorFromFloat32 } from '../../../../native-workers/graph/tensor-values.ts';
 import { FlatBuffer } from '../../../../native-workers/lib/flatbuffer-reader.ts';
 import { LiteRt } from '../../../../native-workers/runtimes/litert.ts';
+import { unread } from '../../../helpers/models.ts';
 import { temporaryFolder } from '../../../helpers/temp.ts';
 
 function tensor(name: string, shape: readonly number[], values?: readonly number[]): TflTensor {
@@ -85,6 +86,30 @@ describe('a TFLite file', () => {
     const [signature] = model.tables(slotOf('Model', 'signature_defs'));
     expect(signature?.string(slotOf('SignatureDef', 'signature_key'))).toBe('serving_default');
     expect(model.int32(slotOf('Model', 'version'))).toBe(3);
+  });
+
+  it('is refused where its weights take over 2 GB, before anything of them is read or written', () => {
+    const path = join(temporaryFolder(), 'model.tflite');
+    const [x, y] = [tensor('x', [1, 2]), tensor('y', [1, 2])];
+    const made = (byteLength: number): TflGraph => ({
+      inputs: [{ source: 'x', name: 'x', tensor: x }],
+      outputs: [{ source: 'y', name: 'y', tensor: y }],
+      operators: [
+        {
+          code: 'ADD',
+          inputs: [x, { ...tensor('w', [byteLength]), constant: unread(byteLength) }],
+          outputs: [y],
+          options: {},
+          source: 'add',
+        },
+      ],
+    });
+    expect(() => writeTflite(made(2 ** 31), path)).toThrowError(
+      expect.objectContaining({ code: 'artifact-too-large', message: expect.stringContaining('2.15 GB') }),
+    );
+    expect(existsSync(path)).toBe(false);
+    // One byte less is written: its weights are asked for.
+    expect(() => writeTflite(made(2 ** 31 - 1), path)).toThrow(/asked for/);
   });
 
   it('refuses to be written with a field that the schema does not have', () => {
