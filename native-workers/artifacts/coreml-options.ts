@@ -1,6 +1,6 @@
 /** What can be chosen of a Core ML package. */
 import { z } from 'zod';
-import type { ConvertOptions } from '../formats/coreml/convert.ts';
+import type { ConvertOptions } from '../formats/coreml/features.ts';
 import type { TARGETS } from '../formats/coreml/schema.ts';
 import type { TargetFacts } from './target-facts.ts';
 

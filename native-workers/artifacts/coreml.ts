@@ -3,13 +3,8 @@
  * systems only; elsewhere the package is read back and run on ONNX Runtime, which the report says in these words.
  */
 import { join } from 'node:path';
-import {
-  type Attempt,
-  type ConvertOptions,
-  convert,
-  type NamedFeature,
-  refusalError,
-} from '../formats/coreml/convert.ts';
+import { type Attempt, convert, refusalError } from '../formats/coreml/convert.ts';
+import type { ConvertOptions, NamedFeature } from '../formats/coreml/features.ts';
 import { prepare } from '../formats/coreml/prepare.ts';
 import type { MilFunction } from '../formats/coreml/program.ts';
 import { TARGETS } from '../formats/coreml/schema.ts';

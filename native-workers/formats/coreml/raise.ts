@@ -5,7 +5,6 @@ import { HoneError } from '../../protocol/errors.ts';
 import type { MilFunction } from './program.ts';
 import { OPERATORS } from './raise/operators.ts';
 import { Call, onnxDType, Raising } from './raise/raising.ts';
-import { WEIGHTS } from './raise/weights.ts';
 
 const OPSET = 21;
 const IR_VERSION = 10;
@@ -19,7 +18,7 @@ export function raise(main: MilFunction): Model {
   for (const input of main.inputs) raising.input(input);
   for (const operation of main.operations) {
     if (operation.type === 'classify') continue;
-    const raiser = OPERATORS[operation.type] ?? WEIGHTS[operation.type];
+    const raiser = OPERATORS[operation.type];
     if (raiser === undefined) {
       throw new HoneError('operator-unsupported', `The MIL operation ${operation.type} is not read.`, {
         where: { node: operation.outputs[0]?.name ?? operation.type },

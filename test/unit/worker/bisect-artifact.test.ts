@@ -6,9 +6,8 @@ import type { ArtifactTarget } from '../../../native-workers/artifacts/target.ts
 import { writeOnnx } from '../../../native-workers/formats/onnx/write.ts';
 import { cloneModel } from '../../../native-workers/graph/clone.ts';
 import { openEngine } from '../../../native-workers/runtimes/onnxruntime.ts';
-import { bisectArtifact } from '../../../native-workers/worker/bisect-artifact.ts';
+import { bisectTarget } from '../../helpers/bisect.ts';
 import { ModelBuilder } from '../../helpers/models.ts';
-import { temporaryFolder } from '../../helpers/temp.ts';
 
 const engine = await openEngine();
 
@@ -30,22 +29,8 @@ describe('bisectArtifact', () => {
     const x = build.input('x', [1, 4]);
     const tanh = build.op('Tanh', [build.op('Exp', [x], 'a')], 'b');
     const model = build.outputs(build.op('Softplus', [build.op('Neg', [tanh], 'c')], 'y')).model();
-    const scratch = temporaryFolder();
-    const source = join(scratch, 'model.onnx');
-    await writeOnnx(model, source);
-    const found = await bisectArtifact({
-      target: wrong,
-      options: ORT_DEFAULTS,
-      model,
-      context: {
-        engine,
-        source,
-        scratch,
-        prepared: () => Promise.reject(new Error('not needed')),
-        progress: async () => undefined,
-      },
-      inputs: [{ x: { dtype: 'float32', shape: [1, 4], data: Float32Array.of(0.1, 0.2, 0.3, 0.4) } }],
-    });
+    const data = Float32Array.of(0.1, 0.2, 0.3, 0.4);
+    const found = await bisectTarget(engine, wrong, ORT_DEFAULTS, model, { dtype: 'float32', shape: [1, 4], data });
     expect(found).toMatchObject({
       node: 'b_node',
       type: 'Tanh',

@@ -73,7 +73,43 @@ function argsort(call: Call): Value {
   return raising.cast(places, 'int32');
 }
 
+function topk(call: Call): Value[] {
+  const [values, indices] = call.raising.node(
+    'TopK',
+    [call.x(), call.raising.int64s([call.number('k', 1)])],
+    { axis: call.number('axis', -1), largest: call.flag('ascending') ? 0 : 1, sorted: 1 },
+    2,
+  );
+  return [values as Value, call.raising.cast(indices as Value, 'int32')];
+}
+
+const scatter =
+  (opType: string): Raise =>
+  (call) => {
+    const modes: Readonly<Record<string, string>> = { update: 'none', add: 'add', mul: 'mul', max: 'max', min: 'min' };
+    const indices = opType === 'ScatterND' ? call.raising.cast(call.x('indices'), 'int64') : call.x('indices');
+    return call.raising.one(opType, [call.x('data'), indices, call.x('updates')], {
+      reduction: modes[call.text('mode', 'add')] ?? 'none',
+      ...(opType === 'ScatterND' ? {} : { axis: call.number('axis', 0) }),
+    });
+  };
+
 export const INDEXING: Readonly<Record<string, Raise>> = {
+  cumsum: (call) =>
+    call.raising.one('CumSum', [call.x(), call.raising.scalar('int64', call.number('axis', 0))], {
+      exclusive: call.flag('exclusive') ? 1 : 0,
+      reverse: call.flag('reverse') ? 1 : 0,
+    }),
+  gather: (call) => call.raising.one('Gather', [call.x(), call.x('indices')], { axis: call.number('axis', 0) }),
+  gather_along_axis: (call) =>
+    call.raising.one('GatherElements', [call.x(), call.x('indices')], { axis: call.number('axis', 0) }),
+  gather_nd: (call) =>
+    call.raising.one('GatherND', [call.x(), call.raising.cast(call.x('indices'), 'int64')], {
+      batch_dims: call.number('batch_dims', 0),
+    }),
+  scatter_along_axis: scatter('ScatterElements'),
+  scatter_nd: scatter('ScatterND'),
+  topk,
   argsort,
   reverse,
   one_hot: oneHot,

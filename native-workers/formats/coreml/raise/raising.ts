@@ -233,3 +233,18 @@ export function sizes(type: MilType): number[] {
     return dim;
   });
 }
+
+/** ONNX's operator on operands of these names, x unless others are given. */
+export const same =
+  (opType: string, ...names: string[]): Raise =>
+  (call) =>
+    call.raising.one(
+      opType,
+      (names.length > 0 ? names : ['x']).map((name) => call.x(name)),
+    );
+
+export const two = (opType: string): Raise => same(opType, 'x', 'y');
+
+/** A scalar of the operand's own type. */
+export const like = (call: Call, value: number, name = 'x'): Value =>
+  call.raising.scalar(onnxDType(call.type(name).dtype), value);

@@ -15,7 +15,7 @@ function pads(call: Call, rank: number): number[] {
 
 export const ones = (count: number): number[] => Array<number>(count).fill(1);
 
-export function conv(call: Call): Value {
+function conv(call: Call): Value {
   const rank = call.rank('x') - 2;
   return call.raising.one('Conv', [call.x(), call.x('weight'), call.optional('bias')], {
     strides: call.numbers('strides', ones(rank)),
@@ -25,7 +25,7 @@ export function conv(call: Call): Value {
   });
 }
 
-export function convTranspose(call: Call): Value {
+function convTranspose(call: Call): Value {
   const rank = call.rank('x') - 2;
   const strides = call.numbers('strides', ones(rank));
   const dilations = call.numbers('dilations', ones(rank));
@@ -58,7 +58,7 @@ export function convTranspose(call: Call): Value {
   });
 }
 
-export const pool =
+const pool =
   (opType: string): Raise =>
   (call) => {
     const kernel = call.numbers('kernel_sizes');
@@ -71,7 +71,7 @@ export const pool =
     });
   };
 
-export function resizeBilinear(call: Call): Value {
+function resizeBilinear(call: Call): Value {
   const modes: Readonly<Record<string, string>> = {
     STRICT_ALIGN_CORNERS: 'align_corners',
     ALIGN_CORNERS: 'align_corners',
@@ -92,7 +92,7 @@ export function resizeBilinear(call: Call): Value {
   });
 }
 
-export function upsampleNearest(call: Call): Value {
+function upsampleNearest(call: Call): Value {
   const scales = [1, 1, call.number('scale_factor_height', 1), call.number('scale_factor_width', 1)];
   const factors = call.raising.graph.addInitializer(call.raising.graph.uniqueName('scales'), floats(scales));
   return call.raising.one('Resize', [call.x(), null, factors], {
@@ -103,3 +103,12 @@ export function upsampleNearest(call: Call): Value {
 }
 
 const floats = (values: readonly number[]) => tensorFromNumbers('float32', values, [values.length]);
+
+export const WINDOWS: Readonly<Record<string, Raise>> = {
+  avg_pool: pool('AveragePool'),
+  conv,
+  conv_transpose: convTranspose,
+  max_pool: pool('MaxPool'),
+  resize_bilinear: resizeBilinear,
+  upsample_nearest_neighbor: upsampleNearest,
+};
