@@ -8,6 +8,7 @@ import { makeDataset } from './batching.ts';
 import { findClassList } from './classes.ts';
 import type { Dataset, DatasetNote, SampleSource } from './dataset.ts';
 import { openTree } from './file-tree.ts';
+import { finiteSamples } from './finite.ts';
 import { IMAGE_FILES, openImages } from './images.ts';
 import { openNpz } from './npz.ts';
 import { findPreprocess } from './preprocess-file.ts';
@@ -18,6 +19,8 @@ export interface OpenOptions {
   readonly preprocess?: Preprocess;
   /** Path of the model: a preprocessing, a tokenizer or class names may lie beside it. */
   readonly model?: string;
+  /** Skips samples with a number that is NaN or infinite. */
+  readonly finite?: boolean;
 }
 
 /**
@@ -39,7 +42,8 @@ export async function openDataset(
   const notes: DatasetNote[] = [];
   const preprocess = options.preprocess ?? (await preprocessBeside(folders, notes));
   const source = await openSource({ path, isFolder, signature, preprocess, folders });
-  return makeDataset({ ...source, notes: [...notes, ...source.notes] });
+  const noted = { ...source, notes: [...notes, ...source.notes] };
+  return makeDataset(options.finite === true ? finiteSamples(noted) : noted);
 }
 
 async function preprocessBeside(folders: readonly string[], notes: DatasetNote[]): Promise<Preprocess> {

@@ -138,6 +138,8 @@ export const quantizeSearch = definePass(
       const reason = 'its activations were never finite on the calibration data';
       placing = { ...placing, excludeNodes: new Map([...dropped].map((node) => [node, reason])) };
       placement = placeQuantization(model.graph, placing);
+      if (placement.compute.length === 0)
+        return { status: 'unchanged', reason: `No layer can be calibrated: ${reason}.` };
     }
     const weights = await rememberedWeights(key, model, placement, ranges, target, layerOptions, context);
     const calibration = { ...ranges, weights };

@@ -129,10 +129,12 @@ export const quantizeStatic = definePass(
     const key = await measurementKey('quantize-static', model, options, context);
     const ranges = await rememberedRanges(key, model, placement, target, options, context);
     const dropped = withoutUncalibrated(placement, ranges);
-    if (dropped.size > 0)
-      placement = place(
-        new Map([...dropped].map((node) => [node, 'its activations were never finite on the calibration data'])),
-      );
+    if (dropped.size > 0) {
+      const reason = 'its activations were never finite on the calibration data';
+      placement = place(new Map([...dropped].map((node) => [node, reason])));
+      if (placement.compute.length === 0)
+        return { status: 'unchanged', reason: `No layer can be calibrated: ${reason}.` };
+    }
     const weights = await rememberedWeights(key, model, placement, ranges, target, options, context);
     const calibration = { ...ranges, weights };
     const layers = layerGraph(model.graph, target);

@@ -6,7 +6,7 @@ export const calibrationFactsSchema = z.strictObject({
   samples: z.number(),
   /** Made up, and not the user's. */
   random: z.boolean(),
-  /** Samples that could not be read: how many, and at most 100 of them. */
+  /** Samples that could not be read, or that hold a number that is NaN or infinite: how many, and at most 100 of them. */
   skipped: z
     .strictObject({
       count: z.number(),
@@ -15,8 +15,6 @@ export const calibrationFactsSchema = z.strictObject({
     .optional(),
   /** Inputs that held one and the same number in all samples. */
   constant: z.array(z.string()).optional(),
-  /** Samples with a number that is NaN or infinite. */
-  notFinite: z.number().optional(),
   /** What was assumed of the data. */
   notes: z.array(z.strictObject({ code: z.string(), message: z.string() })).optional(),
 });

@@ -12,6 +12,7 @@ import {
   formatRatio,
   formatShare,
   joinWords,
+  plural,
 } from './format.ts';
 import { labelOfMetric, unitOfMetric } from './metric.ts';
 import { dataOf } from './outcome.ts';
@@ -74,8 +75,10 @@ function sizeOf({ size }: Sections): Clause<VerdictOfReport['size']> {
   if (data === null || data.after === null || data.ratio === null)
     return { answer: 'not-measured', words: 'has no size' };
   const sizes = `${formatBytes(data.before.file)} to ${formatBytes(data.after.file)}`;
-  const percent = formatChange(data.ratio).slice(1);
-  if (data.after.file === data.before.file) return { answer: 'same', words: 'is as large as before' };
+  const change = formatChange(data.ratio);
+  const percent = change.slice(1);
+  // What rounds to no change has no sign.
+  if (/^\d/.test(change)) return { answer: 'same', words: 'is as large as before' };
   if (data.ratio < 1) return { answer: 'smaller', words: `is ${percent} smaller (${sizes})` };
   return { answer: 'larger', words: `is ${percent} larger (${sizes})` };
 }
@@ -92,7 +95,7 @@ function metricWords(metric: AccuracySection['metrics'][number]): string {
   const { before, after, delta, interval, judgement, samples } = metric;
   const unit = unitOfMetric(metric);
   const values = `${labelOfMetric(metric)} ${formatNumber(before, unit)} before, ${formatNumber(after, unit)} after`;
-  const range = `${formatDelta(delta, unit)}, 95 % interval ${formatDeltaRange(interval, unit)}, ${samples} samples`;
+  const range = `${formatDelta(delta, unit)}, 95 % interval ${formatDeltaRange(interval, unit)}, ${plural(samples, 'sample')}`;
   const meaning: Record<typeof judgement, string> = {
     better: 'a gain',
     worse: 'a loss',
@@ -103,7 +106,7 @@ function metricWords(metric: AccuracySection['metrics'][number]): string {
 }
 
 function fidelityClause({ worst, inputs, samples }: FidelitySection): Clause<VerdictOfReport['accuracy']> {
-  const on = `${samples} ${inputs === 'seeded' ? 'random' : 'of your'} inputs`;
+  const on = `${samples} ${inputs === 'seeded' ? 'random' : 'of your'} ${samples === 1 && inputs === 'seeded' ? 'input' : 'inputs'}`;
   if (worst.notFinite > 0) {
     return { answer: 'far', words: `its outputs hold ${worst.notFinite} values that are not finite, on ${on}` };
   }

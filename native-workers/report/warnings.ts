@@ -49,6 +49,7 @@ function stageWarnings({ manifest }: ReportInput): Warning[] {
 
 function passWarnings(sections: Sections, { facts }: ReportInput): Warning[] {
   const rows = dataOf(sections.passes)?.rows ?? [];
+  const lossy = rows.filter((row) => row.lossy);
   const fusion = dataOf(sections.fusion)?.expected ?? [];
   return [
     ...rows.flatMap((row) =>
@@ -77,6 +78,12 @@ function passWarnings(sections: Sections, { facts }: ReportInput): Warning[] {
         ? [note('pass-skipped', `${row.title} was skipped: ${row.reason ?? 'no reason was kept.'}`)]
         : [],
     ),
+    // One of several that found nothing to do is as it should be; when none found any, the model is not what was asked for.
+    ...(lossy.some(({ status }) => status === 'changed') ? [] : lossy).flatMap(({ status, title, reason }) =>
+      status === 'unchanged'
+        ? [caution('pass-unchanged', `${title} left the model as it was: ${reason ?? 'no reason was kept.'}`)]
+        : [],
+    ),
     ...fusion.flatMap(({ kernel, expected, found }) =>
       found < expected
         ? [
@@ -94,7 +101,7 @@ function passWarnings(sections: Sections, { facts }: ReportInput): Warning[] {
 function calibrationWarnings(rows: PassesSection['rows'], said: ReadonlySet<string>): Warning[] {
   const found = rows.flatMap(({ calibration, status }): Warning[] => {
     if (calibration === undefined || calibration.random) return [];
-    const { samples, skipped, constant = [], notFinite = 0, notes = [] } = calibration;
+    const { samples, skipped, constant = [], notes = [] } = calibration;
     return [
       ...(constant.length > 0
         ? [
@@ -117,17 +124,9 @@ function calibrationWarnings(rows: PassesSection['rows'], said: ReadonlySet<stri
         : [
             caution(
               'calibration-skipped',
-              `${plural(skipped.count, 'calibration sample')} could not be read and ${skipped.count === 1 ? 'was' : 'were'} left out; the section on passes lists them.`,
+              `${plural(skipped.count, 'calibration sample')} could not be used and ${skipped.count === 1 ? 'was' : 'were'} left out; the section on passes lists them.`,
             ),
           ]),
-      ...(notFinite > 0
-        ? [
-            caution(
-              'calibration-not-finite',
-              `${plural(notFinite, 'calibration sample')} ${notFinite === 1 ? 'holds' : 'hold'} numbers that are NaN or infinite; ranges are those of the others.`,
-            ),
-          ]
-        : []),
       ...notes.flatMap(({ code, message }) => (said.has(message) ? [] : [note(code, `Calibration data: ${message}`)])),
     ];
   });

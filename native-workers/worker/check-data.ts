@@ -26,7 +26,8 @@ export async function checkData(model: Model, request: RunRequest, context: JobC
   let session: Session | null = null;
   try {
     const options = { model: request.model, ...(preprocess === undefined ? {} : { preprocess }) };
-    for (const path of paths) sets.push(await openDataset(path, signature, options));
+    for (const path of paths)
+      sets.push(await openDataset(path, signature, { ...options, finite: path !== evaluation }));
     if (!sets.some(({ batchless }) => batchless)) checkBatches(signature, request);
     if (sets.length === 0) return;
     session = await openOriginal(request.model);

@@ -150,7 +150,11 @@ async function openCalibration(
   const { calibration, preprocess, model, seed } = request;
   let dataset: Dataset;
   if (calibration !== undefined) {
-    dataset = await openDataset(calibration, signature, { model, ...(preprocess === undefined ? {} : { preprocess }) });
+    dataset = await openDataset(calibration, signature, {
+      model,
+      finite: true,
+      ...(preprocess === undefined ? {} : { preprocess }),
+    });
   } else {
     try {
       dataset = seededInputs(signature, RANDOM_SAMPLES, seed);

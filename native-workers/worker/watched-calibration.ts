@@ -14,7 +14,6 @@ export class WatchedCalibration implements CalibrationData {
   #iterations = 0;
   #earlier: CalibrationFacts | undefined;
   #read = 0;
-  #notFinite = 0;
   /** By input: the one number that it has held so far; null once it held another. */
   readonly #constant = new Map<string, number | null>();
 
@@ -62,7 +61,6 @@ export class WatchedCalibration implements CalibrationData {
       random,
       ...(skipped.length === 0 ? {} : { skipped: { count: skipped.length, listed: skipped.slice(0, MOST_LISTED) } }),
       ...(constant.length === 0 ? {} : { constant }),
-      ...(this.#notFinite === 0 ? {} : { notFinite: this.#notFinite }),
       ...(notes.length === 0 ? {} : { notes: [...notes] }),
     };
   }
@@ -70,28 +68,17 @@ export class WatchedCalibration implements CalibrationData {
   /** Looks at the samples of a batch from row `from` on. */
   #look(feeds: Feeds, from: number): void {
     this.#read += rowsOf(feeds) - from;
-    let broken = 0;
     for (const [name, { data, shape }] of Object.entries(feeds)) {
       if (!(data instanceof Float32Array) || data.length === 0) continue;
       const length = data.length / Math.max(1, shape[0] ?? 1);
       const values = data.subarray(from * length);
-      broken = Math.max(broken, rowsNotFinite(values, length));
       const first = this.#constant.get(name) ?? values[0] ?? null;
       const differs = this.#constant.get(name) === null || values.some((value) => value !== first);
       this.#constant.set(name, differs ? null : first);
     }
-    this.#notFinite += broken;
   }
 }
 
 function rowsOf(feeds: Feeds): number {
   return Object.values(feeds)[0]?.shape[0] ?? 1;
-}
-
-/** How many rows of `length` values hold NaN or infinity. */
-function rowsNotFinite(values: Float32Array, length: number): number {
-  let count = 0;
-  for (let at = 0; at < values.length; at += length)
-    if (values.subarray(at, at + length).some((value) => !Number.isFinite(value))) count++;
-  return count;
 }

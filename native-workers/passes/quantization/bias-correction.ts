@@ -1,4 +1,12 @@
-/** The mean error that rounding a weight causes at a layer's output (Nagel et al. 2019, "Data-Free Quantization", section 4.2). */
+/**
+ * The mean error that rounding a weight causes at a layer's output (Nagel et al. 2019, "Data-Free Quantization", section 4.2).
+ *
+ * Note: correcting layer after layer against inputs that come through the quantized layers before it (compression.md 2.4, "full") was
+ * measured after this and not kept, as it fits the means of the calibration samples and not the answers. Divergence of the answers in
+ * 1e-3 without and with it, three draws of 256 samples: glyphs-mobilenetv2 1.025, 1.049, 1.052 and 1.060, 1.112, 1.177; glyphs-resnet
+ * 0.269, 0.277, 0.290 and 0.260, 0.307, 0.290. Right answers of 2000: 1716, 1717, 1718 and 1719, 1722, 1720; 1753, 1751, 1751 and 1750,
+ * 1750, 1751.
+ */
 import type { ComputePlan } from './placement.ts';
 import type { QuantizedWeight } from './weights.ts';
 

@@ -179,6 +179,17 @@ describe('quantize-static', () => {
     expect(messagesOf(outcome).join()).toContain('never finite');
   });
 
+  it('leaves a model alone of which no layer was ever finite', async () => {
+    const build = new ModelBuilder();
+    const broken = build.op('Log', [build.input('x', ['batch', 16])], 'broken');
+    const model = build.outputs(build.op('MatMul', [broken, build.weight('a', [16, 16])], 'y')).model();
+    const feeds = { x: float32([1, 16], new Array(16).fill(-1)) };
+    expect(await runPass(quantizeStatic, model, {}, { calibration: calibrationOf(feeds) })).toMatchObject({
+      status: 'unchanged',
+      reason: expect.stringContaining('never finite'),
+    });
+  });
+
   it('says why nothing was done', async () => {
     const build = new ModelBuilder();
     const y = build.op('Relu', [build.input('x', [1, 4])], 'y');

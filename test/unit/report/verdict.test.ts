@@ -70,6 +70,14 @@ describe('verdict', () => {
     expect(verdict.sentence).toContain(words);
   });
 
+  it('gives a change of the size that rounds to nothing no sign', async () => {
+    const verdict = await verdictWith(({ manifest, facts }) => {
+      manifest.source = { ...manifest.source, bytes: 1_000_000 };
+      if (facts.optimize?.model) facts.optimize.model.bytes = 999_900;
+    });
+    expect(verdict.sentence).toContain('is as large as before');
+  });
+
   it('says that nothing was made when nothing was', async () => {
     const { verdict } = await goldenReport('failed-hostile-names');
     expect(verdict).toMatchObject({ speed: 'not-measured', size: 'not-measured', accuracy: 'not-measured' });

@@ -37,14 +37,13 @@ describe('warnings', () => {
     ]);
   });
 
-  it('tell of calibration data that is little, constant, broken or in part unreadable, once for all passes', async () => {
+  it('tell of calibration data that is little, constant or in part unreadable, once for all passes', async () => {
     const found = await warningsWith((facts) => {
       for (const row of facts.optimize?.passes ?? []) {
         row.calibration = {
           samples: 3,
           random: false,
           constant: ['x'],
-          notFinite: 1,
           skipped: { count: 2, listed: [{ sample: 'a.png', reason: 'cut off' }] },
           notes: [{ code: 'array-converted', message: 'The array is int32.' }],
         };
@@ -54,13 +53,26 @@ describe('warnings', () => {
       'calibration-constant': 'serious',
       'few-calibration': 'caution',
       'calibration-skipped': 'caution',
-      'calibration-not-finite': 'caution',
       'array-converted': 'note',
     });
     const enough = await warningsWith((facts) => {
       for (const row of facts.optimize?.passes ?? []) row.calibration = { samples: 256, random: false };
     });
     expect(Object.keys(enough).filter((code) => code.includes('calibration'))).toEqual([]);
+  });
+
+  it('tell of a pass that was to make the model smaller and left it as it was', async () => {
+    const found = await warningsWith((facts) => {
+      for (const row of facts.optimize?.passes ?? [])
+        Object.assign(row, { status: 'unchanged', reason: 'nothing fits' });
+    });
+    expect(found).toMatchObject({ 'pass-unchanged': 'caution' });
+    const one = await warningsWith((facts) => {
+      const [row] = facts.optimize?.passes ?? [];
+      if (row === undefined || facts.optimize === null) throw new Error('The golden run has passes.');
+      facts.optimize.passes.push({ ...row, lossy: true, status: 'unchanged', reason: 'even enough' });
+    });
+    expect(one).not.toHaveProperty('pass-unchanged');
   });
 
   it('name a group that lost for sure, but none that may have by chance', async () => {
