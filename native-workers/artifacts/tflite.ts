@@ -50,8 +50,12 @@ export const tflite: ArtifactTarget<TfliteOptions> = {
     if (graph === null) throw refusalError(refused);
     const main = `${artifactName(context.source)}.tflite`;
     const { minRuntime } = writeTflite(graph, join(folder, main));
+    const ways = [options.precision, ...(quantizesAtRunTime(model) ? ['dynamic' as const] : [])];
     return {
-      tolerance: { ...tflite.tolerance, float: TOLERANCES[options.precision] ?? tflite.tolerance.float },
+      tolerance: {
+        ...tflite.tolerance,
+        float: Math.max(...ways.map((way) => TOLERANCES[way] ?? tflite.tolerance.float)),
+      },
       path: main,
       files: [main],
       requires: { 'TensorFlow Lite': minRuntime },
@@ -64,6 +68,11 @@ export const tflite: ArtifactTarget<TfliteOptions> = {
     };
   },
 };
+
+/** Then a code in the middle between two is another where the last digit of a float differs, and so is all that comes of it. */
+function quantizesAtRunTime({ graph }: Model): boolean {
+  return [...graph.nodes].some(({ opType }) => opType.startsWith('DynamicQuantize'));
+}
 
 function operatorsOf({ operators }: TflGraph): ArtifactOperator[] {
   return operators.map(({ code, outputs, source, fused = [] }, index) => ({

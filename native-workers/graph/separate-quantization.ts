@@ -7,6 +7,7 @@
 import { type Attribute, intAttribute } from './attribute.ts';
 import { DTYPES } from './dtype.ts';
 import type { Graph } from './graph.ts';
+import { isSymmetric } from './join-dynamic-products.ts';
 import type { Model } from './model.ts';
 import type { Node } from './node.ts';
 import { scalarTensor, tensorFromNumbers } from './tensor-values.ts';
@@ -73,7 +74,7 @@ class Separator {
       const a = this.#dequantized(node, inputs[0] as Value, inputs[2] as Value, inputs[4] ?? null);
       return [this.#product(node, a, [1, 3, 5], 6)];
     }
-    if (node.opType === 'DynamicQuantizeMatMul') {
+    if (node.opType === 'DynamicQuantizeMatMul' && !isSymmetric(inputs[1], inputs[3])) {
       const [codes, scale, zero] = this.#dynamic(node) as [Value, Value, Value];
       return [this.#product(node, this.#dequantized(node, codes, scale, zero), [1, 2, 3], 4)];
     }

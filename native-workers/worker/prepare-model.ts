@@ -11,6 +11,7 @@ import { writeOut } from '../formats/onnx/write-out.ts';
 import { cloneModel } from '../graph/clone.ts';
 import type { DType } from '../graph/dtype.ts';
 import type { Graph } from '../graph/graph.ts';
+import { joinDynamicProducts } from '../graph/join-dynamic-products.ts';
 import type { Model } from '../graph/model.ts';
 import type { Node } from '../graph/node.ts';
 import { separateQuantization } from '../graph/separate-quantization.ts';
@@ -44,6 +45,7 @@ export async function prepareModel(
   const { model } = cloneModel(await inlineFunctions(source, engine, scratch));
   const chosen = fixInputs(model.graph, batch, dims);
   if (chosen.size > 0) forgetOpenShapes(model.graph);
+  joinDynamicProducts(model);
   separateQuantization(model);
   const cleaned = await writeOut(await clean(model, engine, scratch), {
     engine,

@@ -9,10 +9,12 @@ import { writeOnnx } from '../../native-workers/formats/onnx/write.ts';
 import { openModel } from '../../native-workers/formats/registry.ts';
 import type { Model } from '../../native-workers/graph/model.ts';
 import type { Feeds } from '../../native-workers/lib/engine.ts';
+import { quantizeDynamic } from '../../native-workers/passes/quantize-dynamic.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { applyRecipe } from '../../native-workers/worker/apply-recipe.ts';
 import { modelOpener, typesOf } from '../../native-workers/worker/engine-models.ts';
 import { conformanceFolder } from '../helpers/conformance.ts';
+import { runPass } from '../helpers/passes.ts';
 import { hasShared, SHARED } from '../helpers/shared.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
 import { operatorCounts, runTflite } from '../helpers/tflite.ts';
@@ -109,6 +111,23 @@ describe.skipIf(!hasShared)('INT8 by Hone, with ranges from real pictures', () =
       for await (const batch of pictures.batches(1)) feeds.push(batch.feeds);
       const { verified } = await runTflite(model, folder, {}, 1, feeds);
       expect(verified).toMatchObject({ status: 'passed', steps: { max: 0, withinOne: 1 }, errors: [] });
+    },
+    MINUTES,
+  );
+});
+
+describe.skipIf(!hasShared)('INT8 at run time by Hone', () => {
+  it(
+    'keeps the answers of langid-bert, with products that quantize by themselves',
+    async () => {
+      const model = await openModel(join(SHARED, 'models', 'langid-bert', 'model.onnx'));
+      await runPass(quantizeDynamic, model);
+      const folder = temporaryFolder();
+      const path = join(folder, 'dynamic.onnx');
+      await writeOnnx(model, path);
+      const { verified, path: file } = await runTflite(await openModel(path), folder);
+      expect(verified).toMatchObject({ status: 'passed', top1Agreement: 1, errors: [] });
+      expect(operatorCounts(readFileSync(file))).not.toHaveProperty('ROUND');
     },
     MINUTES,
   );

@@ -1,7 +1,8 @@
 /** Matrix products: FULLY_CONNECTED where the second operand is a constant matrix, BATCH_MATMUL otherwise. */
+import { isSymmetric } from '../../../graph/join-dynamic-products.ts';
 import type { Node } from '../../../graph/node.ts';
 import type { TflTensor } from '../ir.ts';
-import { biasTensor, scaledConstant, weightsOf } from '../weights.ts';
+import { biasTensor, scaledConstant, Weights, weightsOf } from '../weights.ts';
 import type { Lowering } from './lowering.ts';
 import type { Lower } from './registry.ts';
 import { Refusal } from './terms.ts';
@@ -9,6 +10,7 @@ import { Refusal } from './terms.ts';
 export const MATMUL_LOWERINGS: Readonly<Record<string, Lower>> = {
   Gemm: gemm,
   MatMul: matmul,
+  'com.microsoft:DynamicQuantizeMatMul': dynamicProduct,
 };
 
 /** x [N, in], weights [out, in]. */
@@ -94,4 +96,26 @@ function matmul(node: Node, lowering: Lowering): void {
 function integerMatmul(node: Node, lowering: Lowering, a: TflTensor, b: TflTensor): void {
   const y = lowering.matmul(lowering.cast(a, 'float32'), lowering.cast(b, 'float32'));
   lowering.result(node, lowering.cast(lowering.reshape(y, lowering.resultType(node).shape), a.dtype));
+}
+
+/**
+ * Floats times weights of 8 bits: the kernel quantizes each row of the input as it comes, where ONNX Runtime has one scale for all
+ * of it, so that results differ by what a step of that is.
+ */
+function dynamicProduct(node: Node, lowering: Lowering): void {
+  const x = lowering.read(node, 0);
+  const { tensor: constant, name } = lowering.input(node, 1);
+  const [rows = 1, columns = 1] = constant?.shape ?? [];
+  const given = lowering.fixed(lowering.input(node, 2), 'the scale of the weights');
+  if (!isSymmetric(lowering.input(node, 1), lowering.optional(node, 3)) || x.shape.length < 2)
+    throw new Refusal('a product of weights that are computed or not around zero');
+  const scales = given.length === 1 ? new Array<number>(columns).fill(given[0] ?? 1) : given;
+  const quantization = { scales, zeroPoints: scales.map(() => 0), axis: 1 };
+  const stored = { name, shape: [rows, columns], dtype: 'int8' as const, constant, quantization, signature: null };
+  const weights = new Weights(stored, lowering).permuted([1, 0]);
+  const bias = biasTensor(lowering.optional(node, 4), columns, x, new Weights(stored, lowering), lowering);
+  const zero = (): TflTensor => lowering.constant('float32', new Float32Array(columns), [columns]);
+  const isFixed = bias.constant !== null;
+  const y = fullyConnected(lowering, x, weights, isFixed ? bias : zero(), lowering.resultType(node));
+  lowering.result(node, isFixed ? y : lowering.add(y, bias));
 }
