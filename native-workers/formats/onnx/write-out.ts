@@ -1,11 +1,12 @@
 /**
  * What other formats have no operators for, written out in those that they have: If, Loop and Scan as what is in them, DFT and
- * STFT as products, ONNX Runtime's fused operators as what they were fused from. What depends on data stays as it is, for the
+ * STFT as products, TfIdfVectorizer as comparisons, ONNX Runtime's fused operators as what they were fused from. What depends on data stays as it is, for the
  * writer to refuse by name.
  */
 import { cloneModel } from '../../graph/clone.ts';
 import { expandFourier } from '../../graph/expand-fourier.ts';
 import { expandFused, isFused } from '../../graph/expand-fused.ts';
+import { expandNgrams } from '../../graph/expand-ngrams.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { inlineControlFlow } from '../../graph/inline-control-flow.ts';
 import type { Model } from '../../graph/model.ts';
@@ -30,10 +31,10 @@ export interface WriteOutContext {
 /** `model` is clean and is not touched; what comes back is clean. Throws what `clean` throws of what was written out. */
 export async function writeOut(model: Model, context: WriteOutContext): Promise<Model> {
   const flat = await withoutControlFlow(model, context);
-  if (![...flat.graph.nodes].some((node) => node.is('DFT', 'STFT') || isFused(node))) return flat;
+  if (![...flat.graph.nodes].some((node) => node.is('DFT', 'STFT', 'TfIdfVectorizer') || isFused(node))) return flat;
   const candidate = cloneModel(flat).model;
   const types = await context.types(candidate);
-  const count = expandFourier(candidate, types) + expandFused(candidate, types);
+  const count = expandFourier(candidate, types) + expandNgrams(candidate, types) + expandFused(candidate, types);
   return count === 0 ? flat : context.clean(candidate);
 }
 
