@@ -10,7 +10,9 @@ import { FURTHER } from './raise/further.ts';
 import { INDEXING } from './raise/indexing.ts';
 import { Shared } from './raise/node-builder.ts';
 import type { Raise } from './raise/operator.ts';
+import { PRODUCTS } from './raise/products.ts';
 import { RECURRENT } from './raise/recurrent.ts';
+import { REDUCTIONS } from './raise/reductions.ts';
 import { SHAPES } from './raise/shapes.ts';
 import { WINDOWS } from './raise/windows.ts';
 
@@ -26,6 +28,8 @@ const OPERATORS: Readonly<Record<string, Raise>> = {
   ...WINDOWS,
   ...ELEMENTWISE,
   ...SHAPES,
+  ...PRODUCTS,
+  ...REDUCTIONS,
   ...INDEXING,
   ...FURTHER,
   ...CONTROL_FLOW,

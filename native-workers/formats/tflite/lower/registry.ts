@@ -5,6 +5,7 @@ import { ALGEBRA_LOWERINGS } from './algebra.ts';
 import { ATTENTION_LOWERINGS } from './attention.ts';
 import { AVERAGE_POOLING_LOWERINGS } from './average-pooling.ts';
 import { BITWISE_LOWERINGS } from './bitwise.ts';
+import { CONSTANT_LOWERINGS } from './constants.ts';
 import { CONTROL_FLOW_LOWERINGS } from './control-flow.ts';
 import { CONVOLUTION_LOWERINGS } from './convolution.ts';
 import { DETECTION_LOWERINGS } from './detection.ts';
@@ -17,6 +18,7 @@ import type { Lowering } from './lowering.ts';
 import { MATMUL_LOWERINGS } from './matmul.ts';
 import { MAX_POOLING_LOWERINGS } from './max-pooling.ts';
 import { NORMALIZATION_LOWERINGS } from './normalization.ts';
+import { PADDING_LOWERINGS } from './padding.ts';
 import { PATCH_LOWERINGS } from './patches.ts';
 import { QUANTIZE_LOWERINGS } from './quantize.ts';
 import { RECURRENT_LOWERINGS } from './recurrent.ts';
@@ -39,6 +41,7 @@ const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
     ...ATTENTION_LOWERINGS,
     ...AVERAGE_POOLING_LOWERINGS,
     ...BITWISE_LOWERINGS,
+    ...CONSTANT_LOWERINGS,
     ...CONTROL_FLOW_LOWERINGS,
     ...CONVOLUTION_LOWERINGS,
     ...EINSUM_LOWERINGS,
@@ -47,6 +50,7 @@ const LOWERINGS: ReadonlyMap<string, Lower> = new Map(
     ...INDEXING_LOWERINGS,
     ...LOSS_LOWERINGS,
     ...MATMUL_LOWERINGS,
+    ...PADDING_LOWERINGS,
     ...MAX_POOLING_LOWERINGS,
     ...NORMALIZATION_LOWERINGS,
     ...QUANTIZE_LOWERINGS,

@@ -1,13 +1,9 @@
-/** Operators that move elements without computing: shapes, slices, joins, padding, blocks. */
-import { byteLength, elementCount } from '../../../graph/dtype.ts';
-import { lateTensor } from '../../../graph/late-tensor.ts';
 import type { Node } from '../../../graph/node.ts';
-import { scalarTensor, tensorFromNumbers, toNumbers } from '../../../graph/tensor-values.ts';
 import type { TflTensor } from '../ir.ts';
 import type { Lowering } from './lowering.ts';
 import { requantized } from './quantize.ts';
 import type { Lower } from './registry.ts';
-import { internalType, positive, Refusal } from './terms.ts';
+import { positive, Refusal } from './terms.ts';
 import { channelsFirst, channelsLast } from './window.ts';
 
 export const SHAPE_LOWERINGS: Readonly<Record<string, Lower>> = {
@@ -19,18 +15,11 @@ export const SHAPE_LOWERINGS: Readonly<Record<string, Lower>> = {
   Concat: concat,
   Split: split,
   Slice: slice,
-  Pad: pad,
   Expand: expand,
   Tile: tile,
   DepthToSpace: depthToSpace,
   SpaceToDepth: spaceToDepth,
   Trilu: trilu,
-  Constant: constant,
-  ConstantOfShape: constantOfShape,
-  Shape: folded,
-  Size: folded,
-  Range: range,
-  EyeLike: eyeLike,
   ReverseSequence: reverseSequence,
 };
 
@@ -129,78 +118,6 @@ function stridedSlice(
   return lowering.emit('STRIDED_SLICE', inputs, output, { end_mask: endMask });
 }
 
-function pad(node: Node, lowering: Lowering): void {
-  const x = lowering.read(node, 0);
-  const rank = x.shape.length;
-  const given =
-    lowering.opset < 11 ? (node.ints('pads') ?? []) : lowering.fixed(lowering.input(node, 1), 'the padding');
-  const chosen = lowering.optional(node, 3);
-  const axes =
-    chosen === null
-      ? x.shape.map((_, axis) => axis)
-      : lowering.fixed(chosen, 'the axes').map((axis) => positive(axis, rank));
-  const rows = x.shape.map(() => [0, 0] as [number, number]);
-  axes.forEach((axis, index) => {
-    rows[axis] = [given[index] ?? 0, given[index + axes.length] ?? 0];
-  });
-  const cropped = crop(lowering, x, rows);
-  const grown = rows.map((row) => row.map((each) => Math.max(each, 0)) as [number, number]);
-  const stored = lowering.resultType(node);
-  lowering.result(node, requantized(lowering, padded(node, lowering, cropped, grown), stored));
-}
-
-function crop(lowering: Lowering, x: TflTensor, rows: readonly (readonly [number, number])[]): TflTensor {
-  const begin = rows.map(([start]) => Math.max(-start, 0));
-  const size = x.shape.map((dim, axis) => dim - (begin[axis] ?? 0) - Math.max(-(rows[axis]?.[1] ?? 0), 0));
-  return lowering.slice(x, begin, size);
-}
-
-function padded(node: Node, lowering: Lowering, x: TflTensor, rows: readonly (readonly [number, number])[]): TflTensor {
-  if (rows.every(([start, end]) => start === 0 && end === 0)) return x;
-  const mode = node.string('mode', 'constant');
-  const shape = x.shape.map((dim, axis) => dim + (rows[axis]?.[0] ?? 0) + (rows[axis]?.[1] ?? 0));
-  const paddings = lowering.constant('int32', rows.flat(), [rows.length, 2]);
-  const output = { shape, dtype: x.dtype, quantization: x.quantization };
-  if (mode === 'reflect') return lowering.emit('MIRROR_PAD', [x, paddings], output, { mode: 0 });
-  if (mode === 'edge' || mode === 'wrap') return gatherPadded(lowering, x, rows, mode);
-  const value = lowering.opset < 11 ? null : lowering.optional(node, 2);
-  const fill =
-    lowering.opset < 11 ? node.float('value', 0) : value === null ? 0 : (lowering.numbers(value)?.[0] ?? null);
-  if (fill === 0) return lowering.emit('PAD', [x, paddings], output);
-  if (x.quantization !== null) {
-    if (fill === null) throw new Refusal('a quantized padding value that is computed');
-    const { scales, zeroPoints } = x.quantization;
-    const code = Math.round(fill / (scales[0] ?? 1)) + (zeroPoints[0] ?? 0);
-    const constant = { ...lowering.scalar(code, x.dtype), quantization: x.quantization };
-    return lowering.emit('PADV2', [x, paddings, constant], output);
-  }
-  const tensor =
-    fill === null && value !== null
-      ? lowering.cast(lowering.reshape(lowering.tensor(value), []), x.dtype)
-      : lowering.scalar(fill ?? 0, x.dtype);
-  return lowering.emit('PADV2', [x, paddings, tensor], output);
-}
-
-/** Padding that repeats elements: a GATHER of the right ones along each padded axis. */
-function gatherPadded(
-  lowering: Lowering,
-  x: TflTensor,
-  rows: readonly (readonly [number, number])[],
-  mode: 'edge' | 'wrap',
-): TflTensor {
-  let y = x;
-  rows.forEach(([start, end], axis) => {
-    if (start === 0 && end === 0) return;
-    const dim = x.shape[axis] ?? 1;
-    const indices = Array.from({ length: start + dim + end }, (_, at) => {
-      const place = at - start;
-      return mode === 'edge' ? Math.min(Math.max(place, 0), dim - 1) : ((place % dim) + dim) % dim;
-    });
-    y = lowering.gather(y, lowering.int32(indices), axis);
-  });
-  return y;
-}
-
 function expand(node: Node, lowering: Lowering): void {
   const x = lowering.read(node, 0);
   const { shape } = lowering.resultType(node);
@@ -264,76 +181,6 @@ function trilu(node: Node, lowering: Lowering): void {
   // A selection, since 0 times infinity is no zero.
   const flags = lowering.constant('bool', mask, [rows, columns]);
   lowering.result(node, lowering.select(flags, x, lowering.scalar(0, x.dtype)));
-}
-
-function constant(node: Node, lowering: Lowering): void {
-  const attribute = node.attributes.get('value');
-  const single = node.attributes.get('value_float') ?? node.attributes.get('value_int');
-  const list = node.attributes.get('value_floats') ?? node.attributes.get('value_ints');
-  const output = lowering.output(node);
-  if (attribute?.type === 'tensor') lowering.define(output, lowering.constantTensor(output.name, attribute.value));
-  else if (single?.type === 'float' || single?.type === 'int')
-    lowering.define(output, lowering.scalar(Number(single.value), single.type === 'float' ? 'float32' : 'int64'));
-  else if (list?.type === 'floats' || list?.type === 'ints')
-    lowering.define(
-      output,
-      lowering.constant(list.type === 'floats' ? 'float32' : 'int64', Array.from(list.value, Number), [
-        list.value.length,
-      ]),
-    );
-  else throw new Refusal('a constant of this kind');
-}
-
-/** What depends on constants alone was computed before; what is left depends on data. */
-function folded(node: Node, lowering: Lowering): void {
-  const output = lowering.output(node);
-  if (node.opType === 'Shape' || node.opType === 'Size') {
-    const shape = lowering.shape(lowering.input(node, 0));
-    const start = positive(node.int('start', 0), shape.length);
-    const end = positive(node.int('end', shape.length), shape.length);
-    const values =
-      node.opType === 'Size' ? [shape.reduce((all, dim) => all * dim, 1)] : shape.slice(Math.max(0, start), end);
-    lowering.define(output, lowering.constant('int64', values, node.opType === 'Size' ? [] : [values.length]));
-    return;
-  }
-}
-
-/** Of constants; another size is only known when it runs. */
-function range(node: Node, lowering: Lowering): void {
-  const [start = 0, limit = 0, delta = 1] = [0, 1, 2].map(
-    (index) => lowering.fixed(lowering.input(node, index), 'the size of a range')[0],
-  );
-  const count = Math.max(Math.ceil((limit - start) / delta), 0);
-  if (count === 0) throw new Refusal('a value is empty, and LiteRT loads no empty tensors');
-  const { dtype } = lowering.resultType(node);
-  const values = Array.from({ length: count }, (_, index) => start + index * delta);
-  lowering.define(lowering.output(node), lowering.constant(dtype, values, [count]));
-}
-
-/** A weight of one value, which is written out when the file is. */
-function constantOfShape(node: Node, lowering: Lowering): void {
-  const output = lowering.output(node);
-  const shape = lowering.fixed(lowering.input(node, 0), 'the shape');
-  const attribute = node.attributes.get('value');
-  const fill = attribute?.type === 'tensor' ? attribute.value : scalarTensor('float32', 0);
-  const dtype = internalType(fill.dtype);
-  const [value = 0] = toNumbers(fill);
-  const count = elementCount(shape);
-  if (count === 0) throw new Refusal('a value is empty, and LiteRT loads no empty tensors');
-  const constant = lateTensor(dtype, shape, byteLength(dtype, count), () =>
-    tensorFromNumbers(dtype, new Float64Array(count).fill(value), shape).data.read(),
-  );
-  lowering.define(output, { name: output.name, shape, dtype, constant, quantization: null, signature: null });
-}
-
-function eyeLike(node: Node, lowering: Lowering): void {
-  const { shape, dtype } = lowering.resultType(node);
-  const [rows = 1, columns = 1] = shape;
-  const k = node.int('k', 0);
-  const values = Array.from({ length: rows * columns }, (_, at) =>
-    Number((at % columns) - Math.floor(at / columns) === k),
-  );
-  lowering.define(lowering.output(node), lowering.constant(dtype, values, shape));
 }
 
 function reverseSequence(node: Node, lowering: Lowering): void {

@@ -1,9 +1,7 @@
-/** Operators that move, cut, join or reduce, and matrix products: most in the layout of the file. */
+/** Operators that move, cut or join: most in the layout of the file. */
 import { intAttribute, stringAttribute } from '../../../graph/attribute.ts';
 import { DTYPES } from '../../../graph/dtype.ts';
-import { codesOf } from './codes.ts';
 import { activate, axisIn, inLayout, input, Options, output, type Raise, rankOf, sharedLayout } from './operator.ts';
-import { meanCodes } from './rounding.ts';
 
 const reshape: Raise = (operator, builder) => {
   const target = builder.tensor(output(operator, builder));
@@ -61,78 +59,6 @@ const pad: Raise = (operator, builder) => {
     builder.op('Pad', inputs, mirror ? { mode: stringAttribute('reflect') } : {}),
     layout,
   );
-};
-
-const REDUCTIONS: Readonly<Record<string, string>> = {
-  MEAN: 'ReduceMean',
-  SUM: 'ReduceSum',
-  REDUCE_MAX: 'ReduceMax',
-  REDUCE_MIN: 'ReduceMin',
-  REDUCE_PROD: 'ReduceProd',
-};
-
-const reduce: Raise = (operator, builder) => {
-  const data = input(operator, 0, builder);
-  const rank = rankOf(data, builder);
-  const { quantization } = builder.tensor(data);
-  const keep = new Options(operator, 'ReducerOptions').bool('keep_dims');
-  const axes = builder.numbers(input(operator, 1, builder)).map((axis) => (axis < 0 ? axis + rank : axis));
-  // Without its sizes of 1, what is left must stand in the file's order: so only whole pictures are reduced as NCHW.
-  const wholePictures = rank === 4 && axes.length === 2 && axes.includes(1) && axes.includes(2);
-  const layout = keep || wholePictures ? sharedLayout([data], builder) : 'file';
-  const moved = axes.map((axis) => axisIn(axis, rank, layout));
-  if (operator.type === 'MEAN' && wholePictures && quantization !== null) {
-    // ONNX Runtime adds the codes of a global pool as integers, as LiteRT does; it has no kernel of integers for ReduceMean.
-    const as = meanCodes(codesOf(builder.tensor(data)), codesOf(builder.tensor(output(operator, builder))));
-    const mean = builder.op('GlobalAveragePool', [builder.value(data, 'nchw', as.input)]);
-    const y = keep ? mean : builder.op('Reshape', [mean, builder.int64s([0, -1])]);
-    builder.define(output(operator, builder), y, keep ? 'nchw' : 'file', as.output);
-    return;
-  }
-  const opType = REDUCTIONS[operator.type] ?? 'ReduceMean';
-  const y = builder.op(opType, [inLayout(data, layout, builder), builder.int64s(moved)], {
-    keepdims: intAttribute(keep ? 1 : 0),
-  });
-  builder.define(output(operator, builder), y, keep ? layout : 'file');
-};
-
-const fullyConnected: Raise = (operator, builder) => {
-  const options = new Options(operator, 'FullyConnectedOptions');
-  const [data, weight] = [input(operator, 0, builder), input(operator, 1, builder)];
-  const source = builder.tensor(data);
-  const filter = builder.tensor(weight);
-  const [outputs = 1, inputs = 1] = filter.shape;
-  if (options.byte('weights_format') !== 0)
-    throw builder.unsupported(operator, 'its weights are shuffled for one kernel.');
-  const rank = source.shape.length;
-  const flat =
-    rank === 2 && source.shape[1] === inputs
-      ? builder.value(data)
-      : builder.op('Reshape', [builder.value(data), builder.int64s([-1, inputs])]);
-  const bias = operator.inputs[2];
-  const terms = [flat, builder.weights(weight, null)];
-  if (bias !== undefined && bias >= 0)
-    terms.push(builder.bias(bias, source.dtype === 'float32' ? null : source.quantization, filter.quantization));
-  const product = builder.op('Gemm', terms, { transB: intAttribute(1) });
-  const active = activate(product, options.byte('fused_activation_function'), operator, builder);
-  const target = builder.tensor(output(operator, builder));
-  const isFlat = target.shape.length === 2 && target.shape[1] === outputs;
-  const dims = target.signature.map((dim, axis) => (dim < 0 ? -1 : (target.shape[axis] ?? 1)));
-  builder.define(output(operator, builder), isFlat ? active : builder.op('Reshape', [active, builder.int64s(dims)]));
-};
-
-const batchMatMul: Raise = (operator, builder) => {
-  const options = new Options(operator, 'BatchMatMulOptions');
-  const operand = (position: number, adjoint: boolean) => {
-    const index = input(operator, position, builder);
-    const rank = rankOf(index, builder);
-    const perm = Array.from({ length: rank }, (_, axis) => axis);
-    if (!adjoint) return builder.value(index);
-    [perm[rank - 2], perm[rank - 1]] = [rank - 1, rank - 2];
-    return builder.transpose(builder.value(index), perm);
-  };
-  const y = builder.op('MatMul', [operand(0, options.bool('adj_x')), operand(1, options.bool('adj_y'))]);
-  builder.define(output(operator, builder), y);
 };
 
 const transpose: Raise = (operator, builder) => {
@@ -232,36 +158,6 @@ const unpack: Raise = (operator, builder) => {
   });
 };
 
-const argument: Raise = (operator, builder) => {
-  const [axis = 0] = builder.numbers(input(operator, 1, builder));
-  const target = builder.tensor(output(operator, builder));
-  const opType = operator.type === 'ARG_MAX' ? 'ArgMax' : 'ArgMin';
-  const found = builder.op(opType, [builder.value(input(operator, 0, builder))], {
-    axis: intAttribute(axis),
-    keepdims: intAttribute(0),
-  });
-  builder.define(
-    output(operator, builder),
-    builder.op('Cast', [found], { to: intAttribute(DTYPES[target.dtype].code) }),
-  );
-};
-
-const topK: Raise = (operator, builder) => {
-  const [count = 1] = builder.numbers(input(operator, 1, builder));
-  const [values, indexes] = builder.ops(
-    'TopK',
-    [builder.value(input(operator, 0, builder)), builder.int64s([count])],
-    2,
-    { axis: intAttribute(-1) },
-  );
-  if (values !== undefined) builder.define(output(operator, builder), values);
-  if (indexes !== undefined)
-    builder.define(
-      output(operator, builder, 1),
-      builder.op('Cast', [indexes], { to: intAttribute(DTYPES.int32.code) }),
-    );
-};
-
 /** Operators whose second input is a list of numbers that ONNX takes as int64. */
 const withNumbers =
   (opType: string): Raise =>
@@ -281,24 +177,6 @@ const shapeOf: Raise = (operator, builder) => {
   builder.define(output(operator, builder), builder.op('Cast', [shape], { to: intAttribute(DTYPES[dtype].code) }));
 };
 
-const l2Normalization: Raise = (operator, builder) => {
-  const x = builder.value(input(operator, 0, builder));
-  builder.define(
-    output(operator, builder),
-    builder.op('LpNormalization', [x], { axis: intAttribute(-1), p: intAttribute(2) }),
-  );
-};
-
-const cumulativeSum: Raise = (operator, builder) => {
-  const options = new Options(operator, 'CumsumOptions');
-  const inputs = [builder.value(input(operator, 0, builder)), builder.value(input(operator, 1, builder))];
-  const flags = {
-    exclusive: intAttribute(options.bool('exclusive') ? 1 : 0),
-    reverse: intAttribute(options.bool('reverse') ? 1 : 0),
-  };
-  builder.define(output(operator, builder), builder.op('CumSum', inputs, flags));
-};
-
 export const SHAPES: Readonly<Record<string, Raise>> = {
   RESHAPE: reshape,
   SQUEEZE: squeeze,
@@ -307,13 +185,6 @@ export const SHAPES: Readonly<Record<string, Raise>> = {
   PAD: pad,
   PADV2: pad,
   MIRROR_PAD: pad,
-  MEAN: reduce,
-  SUM: reduce,
-  REDUCE_MAX: reduce,
-  REDUCE_MIN: reduce,
-  REDUCE_PROD: reduce,
-  FULLY_CONNECTED: fullyConnected,
-  BATCH_MATMUL: batchMatMul,
   TRANSPOSE: transpose,
   STRIDED_SLICE: stridedSlice,
   SLICE: slice,
@@ -321,12 +192,7 @@ export const SHAPES: Readonly<Record<string, Raise>> = {
   SPLIT_V: split,
   PACK: pack,
   UNPACK: unpack,
-  ARG_MAX: argument,
-  ARG_MIN: argument,
-  TOPK_V2: topK,
   TILE: withNumbers('Tile'),
   BROADCAST_TO: withNumbers('Expand'),
   SHAPE: shapeOf,
-  L2_NORMALIZATION: l2Normalization,
-  CUMSUM: cumulativeSum,
 };
