@@ -25,13 +25,14 @@ export async function previewDataset(
   choice: PreviewChoice,
 ): Promise<DataPreview> {
   const spec = pictureSpec(dataset, signature);
+  const raw = spec === null ? rawPictureSpec(dataset, signature) : null;
   const first: SamplePreview[] = [];
   for await (const batch of 'only' in choice ? named(dataset, choice) : spread(dataset, choice.count)) {
     first.push({
       sample: batch.samples[0] ?? '',
       label: labelText(batch.labels[0] ?? null, dataset.classes),
       group: batch.groups?.[0] ?? null,
-      inputs: await previewInputs(batch.feeds, dataset, spec),
+      inputs: await previewInputs(batch.feeds, dataset, { spec, raw }),
     });
   }
   const { name, kind, samples, labelled, classes, preprocess } = dataset;
@@ -83,7 +84,31 @@ function pictureSpec({ preprocess }: Dataset, signature: ModelSignature): ImageS
   return resolveImageSpec(signature, preprocess).spec;
 }
 
-async function previewInputs(feeds: Feeds, dataset: Dataset, spec: ImageSpec | null): Promise<InputPreview[]> {
+/** Arrays that have the shape of pictures: how they were normalised is not known. */
+function rawPictureSpec({ kind, batchless }: Dataset, signature: ModelSignature): ImageSpec | null {
+  if (kind !== 'npz' || signature.inputs.length > 1 || imageInputOf(signature) === null) return null;
+  try {
+    const { spec } = resolveImageSpec(signature, {});
+    return spec.batchless === batchless ? spec : null;
+  } catch {
+    // Features in the form of a picture, of more channels than one has.
+    return null;
+  }
+}
+
+/** The same with its numbers stretched from black to white. */
+function stretched(spec: ImageSpec, { minimum, maximum }: Pick<InputPreview, 'minimum' | 'maximum'>): ImageSpec {
+  const low = minimum ?? 0;
+  const range = (maximum ?? 0) - low || 1;
+  return { ...spec, scale: 1, std: spec.std.map(() => 255 / range), mean: spec.mean.map(() => (-255 * low) / range) };
+}
+
+interface PictureSpecs {
+  readonly spec: ImageSpec | null;
+  readonly raw: ImageSpec | null;
+}
+
+async function previewInputs(feeds: Feeds, dataset: Dataset, { spec, raw }: PictureSpecs): Promise<InputPreview[]> {
   const previews: InputPreview[] = [];
   for (const [name, tensor] of Object.entries(feeds)) {
     const shape = [...(dataset.batchless ? tensor.shape : tensor.shape.slice(1))];
@@ -97,6 +122,8 @@ async function previewInputs(feeds: Feeds, dataset: Dataset, spec: ImageSpec | n
     const base = { name, dtype, shape, ...summary(numbers) };
     if (spec !== null && name === spec.input.name)
       previews.push({ ...base, picture: await pictureOf(numbers, spec, shape) });
+    else if (raw !== null && name === raw.input.name)
+      previews.push({ ...base, picture: await pictureOf(numbers, stretched(raw, base), shape), stretched: true });
     else if (name === dataset.reading.tokens?.ids) previews.push({ ...base, ...textOf(numbers, feeds, dataset) });
     else if (dataset.kind === 'wav')
       previews.push({ ...base, waveform: waveformOf(numbers), ...lengthOf(numbers, dataset) });

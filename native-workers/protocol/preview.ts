@@ -24,6 +24,8 @@ export const inputPreviewSchema = z.strictObject({
   notFinite: z.number(),
   /** The picture that the tensor stands for, normalisation undone, as a `data:` address of a PNG. */
   picture: z.string().optional(),
+  /** The normalisation is not known: the smallest number is black in the picture, and the largest white. */
+  stretched: z.boolean().optional(),
   /** For sounds: lowest and highest value of each slice of time, at most 400 slices. */
   waveform: z.array(z.tuple([z.number(), z.number()])).optional(),
   /** How long the sound is, where its rate is known. */

@@ -7,13 +7,16 @@ import { checkBatch } from '../bench/inputs.ts';
 import { runnableBatches } from '../datasets/batching.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { openDataset } from '../datasets/open-dataset.ts';
+import { seededInputs } from '../datasets/seeded-inputs.ts';
 import { type ModelSignature, signatureOf } from '../datasets/signature.ts';
 import type { Model } from '../graph/model.ts';
 import type { Session } from '../lib/engine.ts';
 import { BatchRows } from '../metrics/rows.ts';
+import { findPass } from '../passes/registry.ts';
 import { HoneError } from '../protocol/errors.ts';
 import type { RunRequest } from '../protocol/request.ts';
 import { checkClasses, findTaskOf, sizeOfBatch } from './evaluation-task.ts';
+import { tryGuess } from './guessed-inputs.ts';
 import type { JobContext } from './job.ts';
 import { openModelEngine } from './model-engine.ts';
 
@@ -29,6 +32,7 @@ export async function checkData(model: Model, request: RunRequest, context: JobC
     for (const path of paths)
       sets.push(await openDataset(path, signature, { ...options, finite: path !== evaluation }));
     if (!sets.some(({ batchless }) => batchless)) checkBatches(signature, request);
+    if (calibration === undefined) await checkGuess(signature, request);
     if (sets.length === 0) return;
     session = await openOriginal(request.model);
     if (session === null) return;
@@ -40,6 +44,13 @@ export async function checkData(model: Model, request: RunRequest, context: JobC
     await session?.release();
     for (const data of sets) await data.close();
   }
+}
+
+/** A recipe that calibrates without data does so on inputs that are made up, which a model of open sizes may not take. */
+async function checkGuess(signature: ModelSignature, { model, recipe, seed }: RunRequest): Promise<void> {
+  const calibrates = recipe.steps.some(({ pass }) => findPass(pass).needs.includes('calibration'));
+  if (!calibrates || signature.inputs.some(({ type }) => type.kind !== 'tensor')) return;
+  await tryGuess(await openModelEngine(), model, seededInputs(signature, 1, seed), signature);
 }
 
 /** Null where the engine does not take the model: a pass may mend that, and the stage that needs it says it otherwise. */

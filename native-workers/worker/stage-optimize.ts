@@ -24,7 +24,7 @@ import type { ModelFile, OptimizeFacts } from '../protocol/facts.ts';
 import type { RunRequest } from '../protocol/request.ts';
 import { applyRecipe } from './apply-recipe.ts';
 import { modelOpener, typesOf } from './engine-models.ts';
-import { guessedInputs, refusedGuess } from './guessed-inputs.ts';
+import { tryGuess } from './guessed-inputs.ts';
 import { inspectModel } from './inspect.ts';
 import type { Job, JobContext } from './job.ts';
 import { openModelEngine } from './model-engine.ts';
@@ -181,17 +181,4 @@ async function openCalibration(
     },
   };
   return { data, close: () => dataset.close() };
-}
-
-/** Throws `data-missing` where sizes were guessed and the model does not run on them; else nothing is tried. */
-async function tryGuess(engine: Engine, model: string, dataset: Dataset, signature: ModelSignature): Promise<void> {
-  if (guessedInputs(signature).length === 0) return;
-  const session = await engine.open(model);
-  try {
-    for await (const { feeds } of dataset.batches(1, { limit: 1 })) await session.run(feeds);
-  } catch (thrown) {
-    throw refusedGuess(thrown, signature);
-  } finally {
-    await session.release();
-  }
 }

@@ -61,14 +61,19 @@ export function InputPicture({ input, sample }: InputProps) {
       {waveform === undefined ? null : <Waveform slices={waveform} label={sample} />}
       {text === undefined ? null : <p className="preview-text">{visible(text)}</p>}
       {tokens === undefined ? null : <TokenList label={sample} tokens={tokens} total={shape[0] ?? tokens.length} />}
-      {values === undefined ? null : <code className="preview-values">{values.join(' ')}</code>}
+      {values === undefined ? null : <code className="preview-values">{values.map(shown).join(' ')}</code>}
     </>
   );
 }
 
+function shown(value: number | string | null): string {
+  if (value === null) return DATA.notANumber;
+  return typeof value === 'number' && !Number.isInteger(value) ? formatElement(value) : String(value);
+}
+
 /** `quiet`: the facts alone, for masks and positions, which the tokens show. */
 function InputCard({ input, sample, quiet }: InputProps & { readonly quiet: boolean }) {
-  const { name, dtype, shape, minimum, maximum, mean, notFinite, seconds, tokens } = input;
+  const { name, dtype, shape, minimum, maximum, mean, notFinite, seconds, tokens, stretched } = input;
   return (
     <div className="preview-input">
       {quiet ? null : <InputPicture input={input} sample={sample} />}
@@ -81,6 +86,7 @@ function InputCard({ input, sample, quiet }: InputProps & { readonly quiet: bool
           {DATA.range(formatElement(minimum), formatElement(maximum), formatElement(mean))}
         </span>
       )}
+      {stretched === true ? <span className="preview-facts">{DATA.stretched}</span> : null}
       {notFinite === 0 ? null : <span className="preview-facts preview-bad">{DATA.notFinite(notFinite)}</span>}
     </div>
   );

@@ -67,6 +67,18 @@ describe('previewDataset', () => {
     await data.close();
   });
 
+  it('shows arrays of the shape of pictures from black to white, as their normalisation is not known', async () => {
+    const values = [-2, 0, 2, 0, -2, -2, 2, 2, 0, 0, 0, 0];
+    const path = await writeNpz(join(temporaryFolder(), 'd.npz'), { input: floats([1, 3, 2, 2], values) });
+    const model = pictures(3, 2, 2);
+    const data = await openDataset(path, model);
+    const [sample] = (await previewDataset(data, model, { count: 1 })).first;
+    expect(sample?.inputs[0]).toMatchObject({ stretched: true, minimum: -2, maximum: 2 });
+    // Planes of -2 to 2 become pixels of 0 to 255.
+    expect(await pixelsOf(sample?.inputs[0]?.picture)).toEqual([0, 0, 128, 128, 0, 128, 255, 255, 128, 128, 255, 128]);
+    await data.close();
+  });
+
   it('shows texts as tokens, and tells which of them only fill up', async () => {
     const folder = writeFiles(temporaryFolder(), {
       'd.jsonl': '{"text":"a ab","label":1}\n',

@@ -84,4 +84,22 @@ describe('checkData', () => {
     expect(await check({ benchmark: { batch: [8] } }, 8)).toBe('fits');
     expect(await check({ benchmark: { batch: [1, 5] } })).toBe('fits');
   });
+
+  it('asks for data where a recipe calibrates and no inputs can be made up', async () => {
+    const model = join(temporaryFolder(), 'open.onnx');
+    const weights = [{ name: 'w', shape: [48, 8], data: new Float32Array(384) }];
+    const nodes = [{ type: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] }];
+    const shape = ['n', 'time', 'width'];
+    writeFileSync(model, tinyOnnx({ nodes, weights, inputs: [{ name: 'x', shape }], outputs: [{ name: 'y', shape }] }));
+    const checkWith = async (pass: string): Promise<void> => {
+      const recipe = { schema: 1 as const, name: 't', steps: [{ pass }] };
+      const request = { model, recipe, seed: 0, benchmark: {}, budgets: {} };
+      await checkData(await openModel(model), request, context);
+    };
+    await expect(checkWith('quantize-static')).rejects.toMatchObject({
+      code: 'data-missing',
+      message: expect.stringContaining("'x' ["),
+    });
+    await checkWith('clean');
+  });
 });
