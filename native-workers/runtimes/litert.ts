@@ -28,6 +28,16 @@ export interface LiteRtOptions {
   readonly log?: (line: string) => void;
 }
 
+/** Weights are copied as they are packed, into a memory of 4 GB at most. */
+const LARGE_FILE = 512 << 20;
+
+function noRoom(bytes: number): HoneError {
+  return new HoneError(
+    'worker-out-of-memory',
+    `LiteRT as WebAssembly, which is the one here, has no room for a file of ${(bytes / 1e9).toFixed(2)} GB: try it on a device.`,
+  );
+}
+
 export class LiteRt {
   readonly version: string;
   readonly #module: LiteRtModule;
@@ -60,10 +70,14 @@ export class LiteRt {
     return `LiteRT ${this.version} (wasm)`;
   }
 
-  /** Opens a TFLite file that was read into memory. Throws `runtime-rejected-model` with the last line of the log. */
+  /**
+   * Opens a TFLite file that was read into memory. Throws `runtime-rejected-model` with the last line of the log, and
+   * `worker-out-of-memory` for a file that WebAssembly has no room for: it says nothing about the file.
+   */
   async open(bytes: Uint8Array): Promise<LiteRtSession> {
     const module = this.#module;
     const at = module._malloc(bytes.length);
+    if (at === 0) throw noRoom(bytes.length);
     module.HEAPU8.set(bytes, at);
     try {
       const model = module.loadModel(this.#environment, at, bytes.length);
@@ -77,6 +91,9 @@ export class LiteRt {
       return new LiteRtSession(module, this.#environment, model, compiled, at);
     } catch (thrown) {
       module._free(at);
+      // An allocation that failed inside shows as an access to nowhere.
+      if (thrown instanceof Error && thrown.name === 'RuntimeError' && bytes.length >= LARGE_FILE)
+        throw noRoom(bytes.length);
       throw new HoneError('runtime-rejected-model', `LiteRT does not load it: ${this.#explain(thrown)}`);
     }
   }

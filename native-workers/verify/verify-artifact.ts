@@ -1,7 +1,7 @@
 /** Runs an artifact on its own runtime and the source model on the engine, on the same inputs, and compares the outputs. */
 import type { ArtifactSignature, ArtifactTarget } from '../artifacts/target.ts';
 import type { Feeds, Session } from '../lib/engine.ts';
-import { toHoneError } from '../protocol/errors.ts';
+import { type HoneError, toHoneError } from '../protocol/errors.ts';
 import type { LiveCheck } from '../protocol/live.ts';
 import type { Verification } from '../protocol/package-facts.ts';
 import { ArtifactClient } from './artifact-client.ts';
@@ -116,13 +116,18 @@ async function compareOn(
     const difference = comparison.result();
     return {
       ...measured(runtime, difference),
-      status: error.code === 'runtime-missing' && !isOwn ? 'not-run' : 'refused',
+      status: isNoAnswer(error, isOwn) ? 'not-run' : 'refused',
       reason: error.message,
       errors: client === null ? [] : errorsOf(client),
     };
   } finally {
     await client?.end();
   }
+}
+
+/** A further runtime that is not there, and one without room for the file, say nothing about the artifact. */
+function isNoAnswer({ code }: HoneError, isOwn: boolean): boolean {
+  return code === 'worker-out-of-memory' || (code === 'runtime-missing' && !isOwn);
 }
 
 function soFar({

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { onnxBytes } from '../../../native-workers/formats/onnx/write.ts';
 import type { Feeds } from '../../../native-workers/lib/engine.ts';
@@ -145,6 +146,15 @@ describe('verifyArtifact', () => {
         { runtime: 'Core ML', status: 'not-run', reason: expect.stringMatching(/needs a Mac/) },
       ]);
     }
+  });
+
+  it('says that an artifact was not run when its runtime has no room for it', async () => {
+    const errors = pathToFileURL(join(ROOT, 'native-workers/protocol/errors.ts')).href;
+    const module = runtimeModule(`
+      const { HoneError } = await import(${JSON.stringify(errors)});
+      throw new HoneError('worker-out-of-memory', 'There is no room for a file of 3 GB.');`);
+    const { found } = await verify(0, { runtimeModule: module });
+    expect(found).toMatchObject({ status: 'not-run', samples: 0, reason: 'There is no room for a file of 3 GB.' });
   });
 
   it('lets a cancel through', async () => {
