@@ -265,9 +265,17 @@ function packageWarnings(sections: Sections): Warning[] {
         ];
       return [];
     }),
-    ...sizes.flatMap(({ profile, target, fits }) =>
-      fits ? [] : [caution('package-too-large', `The package for ${target} is larger than ${profile} allows.`)],
-    ),
+    ...Object.entries(
+      Object.groupBy(
+        sizes.filter(({ fits }) => !fits),
+        ({ profile }) => profile,
+      ),
+    ).map(([profile, rows = []]): Warning => {
+      const targets = [...new Set(rows.map(({ target }) => target))];
+      const what = targets.length === 1 ? 'package for' : 'packages for';
+      const are = targets.length === 1 ? 'is' : 'are';
+      return caution('package-too-large', `The ${what} ${joinWords(targets)} ${are} larger than ${profile} allows.`);
+    }),
   ];
 }
 

@@ -34,7 +34,7 @@ const LARGE_FILE = 512 << 20;
 function noRoom(bytes: number): HoneError {
   return new HoneError(
     'worker-out-of-memory',
-    `LiteRT as WebAssembly, which is the one here, has no room for a file of ${(bytes / 1e9).toFixed(2)} GB: try it on a device.`,
+    `LiteRT as WebAssembly, which is the one here, has no room for a file of ${(bytes / 1e9).toFixed(2)} GB and its packed weights: try it on a device.`,
   );
 }
 
@@ -88,7 +88,7 @@ export class LiteRt {
         gpuOptions: {},
         webNNOptions: {},
       });
-      return new LiteRtSession(module, this.#environment, model, compiled, at);
+      return new LiteRtSession(module, this.#environment, model, compiled, { at, bytes: bytes.length });
     } catch (thrown) {
       module._free(at);
       // An allocation that failed inside shows as an access to nowhere.
@@ -120,13 +120,22 @@ export class LiteRtSession {
   readonly #model: WasmModel;
   readonly #compiled: CompiledModel;
   readonly #at: number;
+  /** Of the file. */
+  readonly #bytes: number;
 
-  constructor(module: LiteRtModule, environment: WasmObject, model: WasmModel, compiled: CompiledModel, at: number) {
+  constructor(
+    module: LiteRtModule,
+    environment: WasmObject,
+    model: WasmModel,
+    compiled: CompiledModel,
+    file: { readonly at: number; readonly bytes: number },
+  ) {
     this.#module = module;
     this.#environment = environment;
     this.#model = model;
     this.#compiled = compiled;
-    this.#at = at;
+    this.#at = file.at;
+    this.#bytes = file.bytes;
     const signature = model.getSignature(0);
     this.inputs = list(signature.inputNames()).map((name, index) =>
       describeValue(name, model.getInputTensorType(0, index)),
@@ -173,6 +182,8 @@ export class LiteRtSession {
       );
     } catch (thrown) {
       if (thrown instanceof HoneError) throw thrown;
+      // XNNPACK packs the weights at the first run, which asks for as much again.
+      if (this.#bytes >= LARGE_FILE) throw noRoom(this.#bytes);
       throw new HoneError('runtime-failed', `LiteRT does not run it: ${thrown}`);
     } finally {
       for (const buffer of buffers) buffer.delete();

@@ -57,7 +57,7 @@ export function RunTable({ runs, onDelete }: RunTableProps) {
     {
       id: 'model',
       ...sortable('model'),
-      track: 'minmax(9rem, 2fr)',
+      track: 'minmax(7rem, 2fr)',
       cell: (run) => (
         <a className="run-link" href={formatRoute(routeOf(run))} tabIndex={-1}>
           <Cut text={run.model} />
@@ -67,28 +67,28 @@ export function RunTable({ runs, onDelete }: RunTableProps) {
     {
       id: 'recipe',
       ...sortable('recipe'),
-      track: 'minmax(7rem, 1.4fr)',
+      track: 'minmax(7.5rem, 2fr)',
       cell: (run) => <Cut text={run.recipe} />,
     },
     { id: 'status', ...sortable('status'), track: '6.5rem', cell: (run) => <RunStatus status={run.status} /> },
     {
       id: 'size',
       ...sortable('size'),
-      track: 'minmax(9rem, 0.6fr)',
+      track: 'minmax(7.5rem, 0.4fr)',
       numeric: true,
       cell: (run) => <Size run={run} />,
     },
     {
       id: 'latency',
       ...sortable('latency'),
-      track: 'minmax(18rem, 1fr)',
+      track: 'minmax(18rem, 0.6fr)',
       numeric: true,
       cell: (run) => <Latency run={run} />,
     },
     {
       id: 'accuracy',
       ...sortable('accuracy'),
-      track: 'minmax(5rem, 0.5fr)',
+      track: 'minmax(5rem, 0.3fr)',
       numeric: true,
       cell: (run) => <Accuracy run={run} />,
     },
