@@ -5,15 +5,35 @@
  */
 import { HoneError } from '../protocol/errors.ts';
 
+/** Bytes that are read when they are asked for. */
+export interface Pages {
+  readonly length: number;
+  /** The caller asks for what is inside. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** Structure and weights stand mixed in a file; of a page with structure, little else is read. */
+const PAGE = 1 << 16;
+const MOST_PAGES = 64;
+
 export class FlatBuffer {
-  readonly bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly length: number;
+  readonly #pages: Pages;
   readonly #file: string;
+  /** Pages by where they begin, the one that was asked for last behind the others. */
+  readonly #read: Map<number, DataView> = new Map();
+  /** The page that is looked at, and where it begins. */
+  #view: DataView;
+  #start = 0;
 
   /** `file`: for messages. */
-  constructor(bytes: Uint8Array, file: string) {
-    this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  constructor(bytes: Uint8Array | Pages, file: string) {
+    this.length = bytes.length;
+    this.#pages =
+      bytes instanceof Uint8Array
+        ? { length: bytes.length, read: (at, count) => bytes.subarray(at, at + count) }
+        : bytes;
+    this.#view = viewOf(bytes instanceof Uint8Array ? bytes : new Uint8Array(0));
     this.#file = file;
   }
 
@@ -24,48 +44,78 @@ export class FlatBuffer {
   /** The four characters at byte 4 that say what the file is. */
   get identifier(): string {
     this.check(4, 4);
-    return String.fromCharCode(...this.bytes.subarray(4, 8));
+    return String.fromCharCode(...this.slice(4, 4));
   }
 
   uint8(at: number): number {
-    this.check(at, 1);
-    return this.#view.getUint8(at);
+    const place = this.#find(at, 1);
+    return this.#view.getUint8(place);
   }
 
   uint16(at: number): number {
-    this.check(at, 2);
-    return this.#view.getUint16(at, true);
+    const place = this.#find(at, 2);
+    return this.#view.getUint16(place, true);
   }
 
   int32(at: number): number {
-    this.check(at, 4);
-    return this.#view.getInt32(at, true);
+    const place = this.#find(at, 4);
+    return this.#view.getInt32(place, true);
   }
 
   uint32(at: number): number {
-    this.check(at, 4);
-    return this.#view.getUint32(at, true);
+    const place = this.#find(at, 4);
+    return this.#view.getUint32(place, true);
   }
 
   int64(at: number): bigint {
-    this.check(at, 8);
-    return this.#view.getBigInt64(at, true);
+    const place = this.#find(at, 8);
+    return this.#view.getBigInt64(place, true);
   }
 
   float32(at: number): number {
-    this.check(at, 4);
-    return this.#view.getFloat32(at, true);
+    const place = this.#find(at, 4);
+    return this.#view.getFloat32(place, true);
+  }
+
+  /** A view of bytes, at any alignment; the caller has checked that they are inside. */
+  slice(at: number, length: number): Uint8Array {
+    return this.#pages.read(at, length);
+  }
+
+  /** Makes `#view` the page that holds `length` bytes at `at`, and says where in it they are. */
+  #find(at: number, length: number): number {
+    const place = at - this.#start;
+    if (place >= 0 && place + length <= this.#view.byteLength) return place;
+    this.check(at, length);
+    this.#start = Math.floor(at / PAGE) * PAGE;
+    const end = at + length - this.#start;
+    let page = this.#read.get(this.#start);
+    this.#read.delete(this.#start);
+    // A number may stand across the end of a page.
+    if (page === undefined || page.byteLength < end) {
+      const size = Math.max(Math.min(PAGE, this.length - this.#start), end);
+      page = viewOf(this.#pages.read(this.#start, size));
+    }
+    this.#read.set(this.#start, page);
+    const [oldest] = this.#read.keys();
+    if (this.#read.size > MOST_PAGES && oldest !== undefined) this.#read.delete(oldest);
+    this.#view = page;
+    return at - this.#start;
   }
 
   /** Throws `file-corrupt`, naming the byte, unless `length` bytes at `at` are inside the file. */
   check(at: number, length: number): void {
-    if (at >= 0 && length >= 0 && at + length <= this.bytes.length) return;
-    throw this.corrupt(`An offset points to byte ${at}, and the file has ${this.bytes.length}.`, at);
+    if (at >= 0 && length >= 0 && at + length <= this.length) return;
+    throw this.corrupt(`An offset points to byte ${at}, and the file has ${this.length}.`, at);
   }
 
   corrupt(message: string, offset: number): HoneError {
     return new HoneError('file-corrupt', message, { where: { file: this.#file, offset } });
   }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** A vector of elements of one size. */
@@ -164,7 +214,7 @@ export class Table {
   string(slot: number): string | null {
     if (!this.has(slot)) return null;
     const { length, start } = this.vector(slot, 1);
-    return new TextDecoder().decode(this.buffer.bytes.subarray(start, start + length));
+    return new TextDecoder().decode(this.buffer.slice(start, length));
   }
 
   strings(slot: number): string[] {
@@ -174,14 +224,14 @@ export class Table {
       const text = at + this.buffer.uint32(at);
       const size = this.buffer.uint32(text);
       this.buffer.check(text + 4, size);
-      return new TextDecoder().decode(this.buffer.bytes.subarray(text + 4, text + 4 + size));
+      return new TextDecoder().decode(this.buffer.slice(text + 4, size));
     });
   }
 
   /** The bytes of a vector of bytes: a view of the file, at any alignment. */
   bytes(slot: number): Uint8Array {
     const { length, start } = this.vector(slot, 1);
-    return this.buffer.bytes.subarray(start, start + length);
+    return this.buffer.slice(start, length);
   }
 
   int32s(slot: number): number[] {

@@ -1,8 +1,8 @@
 /** A TFLite file as plain objects: what the FlatBuffer says, checked, with weights left in the file. Slots: `schema.ts`. */
-import { readFileSync } from 'node:fs';
 import type { DType } from '../../graph/dtype.ts';
 import type { TensorData } from '../../graph/tensor.ts';
 import { FileData } from '../../graph/tensor-data.ts';
+import { FileSource } from '../../lib/bytes.ts';
 import { FlatBuffer, type Table } from '../../lib/flatbuffer-reader.ts';
 import { HoneError, toHoneError } from '../../protocol/errors.ts';
 import { dtypeOfTensorType, FILE_IDENTIFIER, operatorName, slotOf } from './schema.ts';
@@ -63,19 +63,14 @@ const tensorSlot = (field: string): number => slotOf('Tensor', field);
 const quantizationSlot = (field: string): number => slotOf('QuantizationParameters', field);
 
 /**
- * Reads the structure. The FlatBuffer mixes structure and weights, so the file is read whole and let go again: tensors keep
- * only where their bytes are. Throws `file-corrupt`, `file-not-a-model` and `format-unsupported` (another schema version).
+ * Reads the structure, page by page: weights stay in the file, and tensors keep where their bytes are. Throws `file-corrupt`,
+ * `file-not-a-model` and `format-unsupported` (another schema version).
  */
 export function readTfliteFile(path: string): TfliteFile {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (thrown) {
-    throw toHoneError(thrown);
-  }
+  const length = sizeOf(path);
   const where = { where: { file: path } };
-  if (bytes.length < 8) throw new HoneError('file-truncated', 'The file ends before its header.', where);
-  const buffer = new FlatBuffer(bytes, path);
+  if (length < 8) throw new HoneError('file-truncated', 'The file ends before its header.', where);
+  const buffer = new FlatBuffer({ length, read: (at, count) => new FileData(path, at, count).read() }, path);
   if (buffer.identifier !== FILE_IDENTIFIER)
     throw new HoneError('file-not-a-model', 'The file is no TFLite model.', where);
   const root = buffer.root();
@@ -88,6 +83,16 @@ export function readTfliteFile(path: string): TfliteFile {
   const [main] = graphs;
   if (main === undefined) throw new HoneError('file-corrupt', 'The file holds no graph.', where);
   return { path, description: root.string(model('description')) ?? '', main, graphs };
+}
+
+function sizeOf(path: string): number {
+  try {
+    const source = new FileSource(path);
+    source.close();
+    return source.length;
+  } catch (thrown) {
+    throw toHoneError(thrown);
+  }
 }
 
 function readGraph(
