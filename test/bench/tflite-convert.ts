@@ -1,13 +1,13 @@
 /**
  * Measures the conversion to TFLite, each in a fresh process: seconds of reading, preparing and writing, those of the processor, and
- * the most memory that the process had; the middle one of three. Models of the shared folder: a small MobileNetV2 in ONNX, and one of
+ * the most memory that the process had; the same of opening what was written; the middle one of three. Models of the shared folder: a small MobileNetV2 in ONNX, and one of
  * full size from its quantized TFLite file; and one of a given number of gigabytes with external data.
  * Writes test/bench/results/tflite-convert.json.
  *
  * Run: node test/bench/tflite-convert.ts [gigabytes]
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { arch, cpus, loadavg, platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tflite } from '../../native-workers/artifacts/tflite.ts';
@@ -24,36 +24,47 @@ interface Measured {
   readonly seconds: number;
   readonly cpuSeconds: number;
   readonly peakBytes: number;
-  readonly bytes: number;
 }
 
-async function convertOne(path: string): Promise<Measured> {
-  const folder = mkdtempSync(join(tmpdir(), 'tflite-bench-'));
-  try {
-    const start = performance.now();
-    const before = process.cpuUsage();
-    const engine = await openEngine();
-    const model = await openModel(path);
-    const written = await tflite.write(model, folder, TFLITE_DEFAULTS, {
-      engine,
-      source: path,
-      scratch: folder,
-      prepared: (batch) => prepareModel(model, engine, folder, batch),
-      progress: async () => undefined,
-    });
-    const seconds = (performance.now() - start) / 1000;
-    const { user, system } = process.cpuUsage(before);
-    const cpuSeconds = (user + system) / 1e6;
-    return { seconds, cpuSeconds, peakBytes: peakMemory() ?? 0, bytes: statSync(join(folder, written.path)).size };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+/** Runs `work` and says what it took of the process. */
+async function measured(work: () => Promise<unknown>): Promise<Measured> {
+  const start = performance.now();
+  const before = process.cpuUsage();
+  await work();
+  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  return { seconds, cpuSeconds: (user + system) / 1e6, peakBytes: peakMemory() ?? 0 };
 }
 
-const [first, second] = process.argv.slice(2);
-if (first === '--one') {
-  process.stdout.write(JSON.stringify(await convertOne(second ?? '')));
-} else {
+/** Writes the model into `folder`, whose only artifact it becomes. */
+async function convertOne(path: string, folder: string): Promise<void> {
+  const engine = await openEngine();
+  const model = await openModel(path);
+  const written = await tflite.write(model, folder, TFLITE_DEFAULTS, {
+    engine,
+    source: path,
+    scratch: folder,
+    prepared: (batch) => prepareModel(model, engine, folder, batch),
+    progress: async () => undefined,
+  });
+  renameSync(join(folder, written.path), join(folder, ARTIFACT));
+}
+
+const ARTIFACT = 'artifact.tflite';
+
+/** The middle one of three fresh processes. */
+function middleOf(...words: string[]): Measured {
+  const runs = [1, 2, 3].map(() => {
+    const text = execFileSync(process.execPath, [import.meta.filename, ...words], { encoding: 'utf8' });
+    return JSON.parse(text) as Measured;
+  });
+  return runs.toSorted((a, b) => a.seconds - b.seconds)[1] as Measured;
+}
+
+const [first, second = '', third = ''] = process.argv.slice(2);
+if (first === '--convert') process.stdout.write(JSON.stringify(await measured(() => convertOne(second, third))));
+else if (first === '--open') process.stdout.write(JSON.stringify(await measured(async () => openModel(second))));
+else {
   const folder = mkdtempSync(join(tmpdir(), 'tflite-bench-'));
   try {
     const large = join(folder, 'large.onnx');
@@ -64,12 +75,9 @@ if (first === '--one') {
       large,
     };
     const results = Object.entries(models).map(([name, path]) => {
-      const runs = [1, 2, 3].map(() => {
-        const text = execFileSync(process.execPath, [import.meta.filename, '--one', path], { encoding: 'utf8' });
-        return JSON.parse(text) as Measured;
-      });
-      const [, middle] = runs.toSorted((a, b) => a.seconds - b.seconds);
-      return { name, ...middle };
+      const convert = middleOf('--convert', path, folder);
+      const artifact = join(folder, ARTIFACT);
+      return { name, convert, open: middleOf('--open', artifact), bytes: statSync(artifact).size };
     });
     const machine = {
       platform: platform(),
