@@ -4,7 +4,8 @@ import type { Node } from '../../../graph/node.ts';
 
 const STRINGS = 'Core ML computes with numbers only: process texts in the app, before the model';
 export const SEQUENCES = 'Core ML has no sequences and optional values: give each tensor an input or output of its own';
-const TREES = 'trees and tables of classic models are no ML Program: convert them with the tool that trained them';
+const TREES =
+  'of classic models Hone writes out trees that are added up (not too many, with numbers as results): convert others with the tool that trained them';
 const LOOPS =
   'Hone writes out control flow, and this depends on data, on open sizes or is too long: unroll or choose when exporting';
 const FOURIER = 'its length, axis or step is computed, or it is an inverse of one side: export it with constants';
@@ -19,9 +20,7 @@ const BY_TYPE: Readonly<Record<string, string>> = {
   RegexFullMatch: STRINGS,
   TfIdfVectorizer: STRINGS,
   'ai.onnx.ml:LabelEncoder': TREES,
-  'ai.onnx.ml:TreeEnsemble': TREES,
   'ai.onnx.ml:TreeEnsembleClassifier': TREES,
-  'ai.onnx.ml:TreeEnsembleRegressor': TREES,
   If: LOOPS,
   Loop: LOOPS,
   Scan: LOOPS,
