@@ -38,13 +38,17 @@ export function convolutionShape(node: Node, weightShape: readonly number[]): Co
   };
 }
 
-/** Fills `into` with [kernel position, channel]; outside the picture stands the code of zero. */
+/**
+ * Fills `into` with those `elements` of the window [kernel position, channel] that one output position reads; outside the picture
+ * stands the code of zero.
+ */
 export function readWindow(
   codes: HostTensor,
   outputShape: readonly number[],
   convolution: ConvolutionShape,
   at: { readonly sample: number; readonly group: number; readonly place: number },
   zeroPoint: number,
+  elements: Int32Array,
   into: Uint8Array,
 ): void {
   const data = codes.data as Uint8Array;
@@ -56,16 +60,15 @@ export function readWindow(
   const row = Math.floor(at.place / outputs[1]) * convolution.strides[0] - top;
   const column = (at.place % outputs[1]) * convolution.strides[1] - left;
   const first = at.sample * channels + at.group * convolution.inputs;
-  let index = 0;
-  for (let down = 0; down < convolution.kernel[0]; down++) {
-    const y = row + down * convolution.dilations[0];
-    for (let across = 0; across < convolution.kernel[1]; across++) {
-      const x = column + across * convolution.dilations[1];
-      const inside = y >= 0 && y < height && x >= 0 && x < width;
-      for (let channel = 0; channel < convolution.inputs; channel++) {
-        into[index++] = inside ? (data[((first + channel) * height + y) * width + x] as number) : zeroPoint;
-      }
-    }
+  const { inputs, kernel, dilations } = convolution;
+  for (let index = 0; index < elements.length; index++) {
+    const element = elements[index] as number;
+    const place = Math.floor(element / inputs);
+    const y = row + Math.floor(place / kernel[1]) * dilations[0];
+    const x = column + (place % kernel[1]) * dilations[1];
+    const inside = y >= 0 && y < height && x >= 0 && x < width;
+    const channel = first + element - place * inputs;
+    into[index] = inside ? (data[(channel * height + y) * width + x] as number) : zeroPoint;
   }
 }
 

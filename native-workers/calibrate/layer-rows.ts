@@ -15,8 +15,8 @@ export interface LayerRows {
   reader(data: HostTensor): RowReader;
 }
 
-/** Writes the row that `position` of `sample` reads for `group` to the front of `into`, zeros where padding stands. */
-export type RowReader = (sample: number, group: number, position: number, into: Float32Array) => void;
+/** Writes the row that `position` of `sample` reads for `group` to `into` from `at` on, zeros where padding stands. */
+export type RowReader = (sample: number, group: number, position: number, into: Float32Array, at: number) => void;
 
 /** Null for a convolution of three dimensions or more. */
 export function layerRows(node: Node, weightShape: readonly number[], inputAxis: number): LayerRows | null {
@@ -32,9 +32,9 @@ function productRows(columns: number): LayerRows {
     reader(data) {
       const values = data.data as Float32Array;
       const each = positions(data);
-      return (sample, _group, position, into) => {
+      return (sample, _group, position, into, at) => {
         const from = (sample * each + position) * columns;
-        into.set(values.subarray(from, from + columns));
+        into.set(values.subarray(from, from + columns), at);
       };
     },
   };
@@ -71,11 +71,11 @@ function convolutionRows(node: Node, weightShape: readonly number[]): LayerRows 
       const outputs = outputsOf(size);
       const [top, left] = pads ?? samePads(convolution, size, outputs);
       const [height, width] = size;
-      return (sample, group, position, into) => {
+      return (sample, group, position, into, start) => {
         const row = Math.floor(position / outputs[1]) * strides[0] - top;
         const column = (position % outputs[1]) * strides[1] - left;
         const first = sample * channels + group * inputs;
-        let at = 0;
+        let at = start;
         for (let channel = first; channel < first + inputs; channel++) {
           for (let down = 0; down < kernel[0]; down++) {
             const y = row + down * dilations[0];

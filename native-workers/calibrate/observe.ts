@@ -1,7 +1,8 @@
 /**
  * Statistics of activations in bounded memory: two passes over the data, one batch at a time. The first pass lets the engine
  * reduce every observed tensor to its minimum and maximum inside the graph, so nothing but scalars comes out; the second adds
- * the tensors' elements to histograms of the range that the first found, in groups of outputs that fit a byte limit.
+ * the tensors' elements to histograms of the range that the first found and shows them to whoever asked for them, in groups of
+ * outputs that fit a byte limit.
  * The graph is optimised while it is observed: the engine fuses around the extra outputs.
  */
 import { intAttribute, intsAttribute } from '../graph/attribute.ts';
@@ -22,6 +23,13 @@ import type { TensorStatistics } from './range-methods.ts';
 
 export type OpenModel = (model: Model, options?: SessionOptions) => Promise<Session>;
 
+/** Sees all elements of a value, batch by batch, in the second pass; not of a value that is constant. */
+export interface ElementReader {
+  readonly value: Value;
+  /** `first`: the number of the first sample of the batch. */
+  add(data: HostTensor, first: number): Promise<void>;
+}
+
 export interface ObserveRequest {
   readonly model: Model;
   /** Float32 values of the top-level graph: activations, not initializers. */
@@ -37,6 +45,7 @@ export interface ObserveRequest {
   /** Largest sum of the sizes of the observed tensors of one batch, in bytes; what is usual unless said. */
   readonly maxBytes?: number;
   readonly histograms: boolean;
+  readonly readers?: readonly ElementReader[];
 }
 
 /** Of all elements of each channel. */
@@ -75,7 +84,9 @@ const FIRST_BATCH = 2;
 const MOST_BATCH = 32;
 /** Activations of one batch: the peak of the process grows with them. */
 const ACTIVATION_BYTES = 16 << 20;
-/** A tensor longer than this gives the histogram an even sample of its elements; its range stays exact. */
+/** Activations of one sample, where those of a batch are more: beyond that the model runs again for each part of them. */
+const SAMPLE_BYTES = 64 << 20;
+/** A tensor with more elements over all samples gives its histogram an even part of them; its range stays exact. */
 const HISTOGRAM_ELEMENTS = 1 << 20;
 
 /**
@@ -85,7 +96,7 @@ const HISTOGRAM_ELEMENTS = 1 << 20;
 export async function observe(request: ObserveRequest): Promise<Map<Value, Observation>> {
   const running = new Map<Value, Running>();
   await reduceRanges(request, running);
-  if (request.histograms) await fillHistograms(request, running);
+  await readElements(request, running);
   const observations = new Map<Value, Observation>();
   for (const [value, state] of running) {
     if (state.batches === 0) continue;
@@ -171,7 +182,12 @@ async function reduceRanges(request: ObserveRequest, running: Map<Value, Running
       }
       batches++;
       samples += rowsOf(feeds);
-      await request.progress(samples, request.samples * (request.histograms ? 2 : 1), 'ranges', liveRanges(running));
+      await request.progress(
+        samples,
+        request.samples * (request.histograms || request.readers?.length ? 2 : 1),
+        'ranges',
+        liveRanges(running),
+      );
     }
   } finally {
     await session.release();
@@ -208,9 +224,12 @@ export function batchSizeFor(bytesPerSample: number, maxBytes: number = ACTIVATI
   return Math.max(1, Math.min(MOST_BATCH, Math.floor(maxBytes / Math.max(1, bytesPerSample))));
 }
 
-async function fillHistograms(request: ObserveRequest, running: Map<Value, Running>): Promise<void> {
+/** The second pass: histograms of all values where they are asked for, and whatever the readers make of theirs. */
+async function readElements(request: ObserveRequest, running: Map<Value, Running>): Promise<void> {
+  const readers = Map.groupBy(request.readers ?? [], ({ value }) => value);
   const wide = request.values.filter((value) => {
     const state = running.get(value);
+    if (!request.histograms && !readers.has(value)) return false;
     return state !== undefined && state.batches > 0 && state.max > state.min;
   });
   // Smaller batches, rather than more runs of the model, where the tensors of a usual batch are too much at once.
@@ -221,7 +240,7 @@ async function fillHistograms(request: ObserveRequest, running: Map<Value, Runni
   const groups = groupByBytes(
     wide,
     (value) => bytesPerSample(running.get(value)) * rows,
-    request.maxBytes ?? ACTIVATION_BYTES,
+    request.maxBytes ?? (rows > 1 ? ACTIVATION_BYTES : SAMPLE_BYTES),
   );
   let samples = request.samples;
   for (const group of groups) {
@@ -229,24 +248,41 @@ async function fillHistograms(request: ObserveRequest, running: Map<Value, Runni
     model.graph.outputs.length = 0;
     for (const original of group) model.graph.outputs.push(mapped(values, original));
     const session = await request.open(model, { memoryPattern: false });
+    let first = 0;
     try {
       for await (const feeds of request.batches(batchSize)) {
         const outputs = await session.run(feeds);
         for (const original of group) {
+          const tensor = outputs[original.name];
           const state = running.get(original);
-          if (state === undefined) continue;
-          state.histogram ??= new Histogram({ min: state.min, max: state.max });
-          const elements = floats(outputs[original.name]);
-          state.histogram.add(elements, Math.max(1, Math.ceil(elements.length / HISTOGRAM_ELEMENTS)));
+          if (state === undefined || tensor === undefined) continue;
+          if (request.histograms) addToHistogram(state, tensor, request.samples);
+          for (const reader of readers.get(original) ?? []) await reader.add(tensor, first);
         }
         discard(outputs);
+        first += rowsOf(feeds);
         samples += rowsOf(feeds) / groups.length;
-        await request.progress(samples, request.samples * 2, `histograms of ${group.length} tensors`);
+        await request.progress(samples, request.samples * 2, `elements of ${group.length} tensors`);
       }
     } finally {
       await session.release();
     }
   }
+}
+
+function addToHistogram(state: Running, tensor: HostTensor, samples: number): void {
+  state.histogram ??= new Histogram({ min: state.min, max: state.max });
+  const elements = floats(tensor);
+  const perSample = state.elements / state.rows;
+  state.histogram.add(elements, evenStride(perSample, (perSample * samples) / HISTOGRAM_ELEMENTS));
+}
+
+/** The least step of at least `wanted` that meets every place of a row of `length` elements in time, whatever its axes are. */
+function evenStride(length: number, wanted: number): number {
+  const divides = (a: number, b: number): boolean => (b === 0 ? a > 1 : divides(b, a % b));
+  let stride = Math.max(1, Math.ceil(wanted));
+  while (stride > 1 && divides(length, stride)) stride++;
+  return stride;
 }
 
 /** Throws `data-mismatch` for an input of the model that the data does not have. */

@@ -24,7 +24,9 @@ function isScores(tensor: HostTensor): boolean {
 }
 
 /** Rows compared of one output: a language model has thousands, whose mean an even sample tells as well. */
-const MOST_ROWS = 256;
+const MOST_ROWS = 128;
+/** Logarithms of probabilities below this are cut off: what float32 makes of them is noise. */
+const LEAST_LOG = -30;
 
 /** Mean KL(reference || candidate) of the rows' softmax; rows that are distributions already are taken as they are. */
 function divergence(expected: HostTensor, actual: Float32Array): number {
@@ -32,34 +34,41 @@ function divergence(expected: HostTensor, actual: Float32Array): number {
   const classes = expected.shape.at(-1) ?? 1;
   const rows = reference.length / classes;
   const stride = Math.max(1, Math.ceil(rows / MOST_ROWS));
+  const [p, q] = [new Float64Array(classes), new Float64Array(classes)];
   let sum = 0;
   let compared = 0;
   for (let row = 0; row < rows; row += stride) {
     compared++;
-    const p = logDistribution(reference.subarray(row * classes, (row + 1) * classes));
-    const q = logDistribution(actual.subarray(row * classes, (row + 1) * classes));
+    logDistribution(reference, row * classes, p);
+    logDistribution(actual, row * classes, q);
     for (let index = 0; index < classes; index++) {
       const logP = p[index] as number;
-      if (logP > -30) sum += Math.exp(logP) * (logP - Math.max(q[index] as number, -30));
+      if (logP > LEAST_LOG) sum += Math.exp(logP) * (logP - Math.max(q[index] as number, LEAST_LOG));
     }
   }
   return sum / Math.max(1, compared);
 }
 
-function logDistribution(scores: Float32Array): Float64Array {
+/** Fills `into` with the logarithms of the distribution that the scores from `start` on stand for. */
+function logDistribution(scores: Float32Array, start: number, into: Float64Array): void {
   let largest = Number.NEGATIVE_INFINITY;
-  let total = 0;
   let lowest = Number.POSITIVE_INFINITY;
-  for (const score of scores) {
-    largest = Math.max(largest, score);
-    lowest = Math.min(lowest, score);
+  let total = 0;
+  for (let index = 0; index < into.length; index++) {
+    const score = scores[start + index] as number;
+    if (score > largest) largest = score;
+    if (score < lowest) lowest = score;
     total += score;
+    into[index] = score;
   }
-  if (lowest >= 0 && Math.abs(total - 1) < 1e-3) return Float64Array.from(scores, (p) => Math.log(Math.max(p, 1e-30)));
+  if (lowest >= 0 && Math.abs(total - 1) < 1e-3) {
+    for (let index = 0; index < into.length; index++) into[index] = Math.log(Math.max(into[index] as number, 1e-30));
+    return;
+  }
   let sum = 0;
-  for (const score of scores) sum += Math.exp(score - largest);
+  for (let index = 0; index < into.length; index++) sum += Math.exp((into[index] as number) - largest);
   const normalizer = largest + Math.log(sum);
-  return Float64Array.from(scores, (score) => score - normalizer);
+  for (let index = 0; index < into.length; index++) into[index] = (into[index] as number) - normalizer;
 }
 
 function relativeError(reference: Float32Array, actual: Float32Array): number {

@@ -12,7 +12,7 @@ import type { Node } from '../graph/node.ts';
 import { toFloat32 } from '../graph/tensor-values.ts';
 import { tensorType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
-import { pairSaturation, type RiskyPairs, riskyPairs } from '../kernels/pair-saturation.ts';
+import { pairSaturation, type RiskyPairs, readByPairs, riskyPairs } from '../kernels/pair-saturation.ts';
 import { discard } from '../lib/discard.ts';
 import type { Feeds, HostTensor } from '../lib/engine.ts';
 import { type ConvolutionShape, convolutionShape, readWindow } from './convolution-window.ts';
@@ -43,6 +43,8 @@ interface Layer {
   readonly output: string;
   readonly delta: string;
   readonly pairs: RiskyPairs;
+  /** Elements of a convolution's window that the pairs read, in the order in which they count them. */
+  readonly elements: Int32Array;
   readonly length: number;
   readonly channels: number;
   /** Scale of each channel's sums: input scale times weight scale. */
@@ -161,11 +163,14 @@ function layerOf(node: Node): Omit<Layer, 'delta' | 'output'> | null | string {
   const channels = rowsFirst ? first : second;
   const length = source.length / channels;
   const inputScale = toFloat32(scale)[0] ?? 1;
+  const risky = riskyPairs(weights, length);
+  const { elements, pairs } = readByPairs(risky);
   const each = toFloat32(weightScales);
   return {
     label: node.label,
     codes: codes.name,
-    pairs: riskyPairs(weights, length),
+    pairs: convolution === null ? risky : pairs,
+    elements,
     length,
     channels,
     scales: Float32Array.from(
@@ -250,13 +255,21 @@ function excessOf(
     const batch = codes.shape[0] ?? 1;
     const area = output.data.length / (batch * channels);
     const perGroup = channels / convolution.groups;
-    const window = new Uint8Array(length);
+    const window = new Uint8Array(layer.elements.length);
     places = batch * area;
     for (let sample = 0; sample < batch; sample++) {
       for (let group = 0; group < convolution.groups; group++) {
         const first = group * perGroup;
         for (let place = 0; place < area; place++) {
-          readWindow(codes, output.shape, convolution, { sample, group, place }, layer.zeroPoint, window);
+          readWindow(
+            codes,
+            output.shape,
+            convolution,
+            { sample, group, place },
+            layer.zeroPoint,
+            layer.elements,
+            window,
+          );
           const offset = (sample * channels + first) * area + place;
           saturated += pairSaturation(window, layer.pairs, first, perGroup, excess, offset, area);
         }

@@ -107,7 +107,7 @@ export interface SampleSource {
   known(index: number): KnownLabel;
   /** Value to fill a shorter sample with, by input; samples of inputs without one are never padded. */
   readonly padding?: Readonly<Record<string, number>>;
-  /** The samples at these ascending indexes; all when null. Unreadable ones are told to `skip` and left out. */
+  /** The samples at these ascending indexes, in their order; all when null. Unreadable ones are told to `skip` and left out. */
   rows(indexes: readonly number[] | null, skip: (skipped: SkippedSample) => void): AsyncIterable<SampleRow>;
   sha256(): Promise<string>;
   close(): Promise<void>;

@@ -10,6 +10,7 @@ import type { Dataset, DatasetNote, SampleSource } from './dataset.ts';
 import { openTree } from './file-tree.ts';
 import { finiteSamples } from './finite.ts';
 import { IMAGE_FILES, openImages } from './images.ts';
+import { keptRows } from './kept-rows.ts';
 import { openNpz } from './npz.ts';
 import { findPreprocess } from './preprocess-file.ts';
 import type { ModelSignature } from './signature.ts';
@@ -21,6 +22,8 @@ export interface OpenOptions {
   readonly model?: string;
   /** Skips samples with a number that is NaN or infinite. */
   readonly finite?: boolean;
+  /** A folder that outlives the data set: what takes long to decode is kept there for the next walk. */
+  readonly keepIn?: string;
 }
 
 /**
@@ -43,7 +46,9 @@ export async function openDataset(
   const preprocess = options.preprocess ?? (await preprocessBeside(folders, notes));
   const source = await openSource({ path, isFolder, signature, preprocess, folders });
   const noted = { ...source, notes: [...notes, ...source.notes] };
-  return makeDataset(options.finite === true ? finiteSamples(noted) : noted);
+  const usable = options.finite === true ? finiteSamples(noted) : noted;
+  const decoded = source.kind === 'images' || source.kind === 'wav';
+  return makeDataset(decoded && options.keepIn !== undefined ? keptRows(usable, options.keepIn) : usable);
 }
 
 async function preprocessBeside(folders: readonly string[], notes: DatasetNote[]): Promise<Preprocess> {

@@ -42,6 +42,19 @@ export function riskyPairs(weights: Int8Array, length: number): RiskyPairs {
 }
 
 /**
+ * Which elements of a row of `length` codes the pairs read, two by two, and the pairs as they stand in a row of those alone: most
+ * weights have few risky pairs, so most of a window need not be read.
+ */
+export function readByPairs(pairs: RiskyPairs): { readonly elements: Int32Array; readonly pairs: RiskyPairs } {
+  const firsts = [...new Set(pairs.at)].sort((a, b) => a - b);
+  const places = new Map(firsts.map((first, index) => [first, 2 * index]));
+  return {
+    elements: Int32Array.from(firsts.flatMap((first) => [first, first + 1])),
+    pairs: { ...pairs, at: pairs.at.map((first) => places.get(first) as number) },
+  };
+}
+
+/**
  * The difference between the saturated sum and the true one, for one row of activation codes and `rows` rows of weights from
  * `firstRow` on. Writes `excess[offset + i * stride]` for the i-th and returns how many pairs saturated.
  */

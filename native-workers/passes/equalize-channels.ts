@@ -24,6 +24,8 @@ import { definePass } from './pass.ts';
 import { applyFactors, type ScalableGroup, scalableGroups } from './quantization/channel-scaling.ts';
 import { measurementKey, rememberedObservations } from './quantization/remembered.ts';
 
+/** Samples that the factors are chosen by, at most: with more they change by less than they gain. */
+const SAMPLES = 64;
 /** How far beyond the largest value seen in a channel its clipping is moved. */
 const REACH = 1.25;
 
@@ -79,8 +81,8 @@ export const equalizeChannels = definePass(
             [...scaled].map(([value, { rank }]) => [value, { axis, rank }] as const),
           ),
         ),
-        batches: (batchSize) => calibration.batches(batchSize),
-        samples: calibration.samples,
+        batches: (batchSize) => calibration.batches(batchSize, SAMPLES),
+        samples: Math.min(SAMPLES, calibration.samples),
         open: context.open,
         progress: context.progress,
         histograms: false,

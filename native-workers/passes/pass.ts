@@ -68,8 +68,11 @@ export interface CalibrationData {
   facts?(): CalibrationFacts | undefined;
   /** Takes over what an earlier try of the run noticed. */
   restore?(facts: CalibrationFacts): void;
-  /** `batchSize`: the most samples in a batch, where the model lets that be chosen. */
-  batches(batchSize?: number): AsyncIterable<Feeds>;
+  /**
+   * `batchSize`: the most samples in a batch, where the model lets that be chosen. `most`: how many samples are enough, drawn in
+   * the shares of their classes; a batch of a fixed size may hold more.
+   */
+  batches(batchSize?: number, most?: number): AsyncIterable<Feeds>;
 }
 
 /** What the run has measured before it was killed. */

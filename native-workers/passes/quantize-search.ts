@@ -26,7 +26,7 @@ import { raiseOpset } from './quantization/opset.ts';
 import { type PlacementOptions, placeQuantization } from './quantization/placement.ts';
 import { multiplicationsOf } from './quantization/probes.ts';
 import { ACTIVATION_METHODS, type ActivationMethod } from './quantization/ranges.ts';
-import { measurementKey, rememberedRanges, rememberedWeights } from './quantization/remembered.ts';
+import { measurementKey, rememberedCalibration } from './quantization/remembered.ts';
 import { forecastSaturation, saturationNotes } from './quantization/saturation.ts';
 import { type LayerSensitivity, measureSensitivity } from './quantization/sensitivity.ts';
 import { QUANTIZATION_TARGETS } from './quantization/targets.ts';
@@ -131,9 +131,9 @@ export const quantizeSearch = definePass(
     const tooOld = raiseOpset(model);
     if (tooOld !== null) return { status: 'unchanged', reason: tooOld };
     const key = await measurementKey('quantize-search', model, options, context);
-    const rangeOptions = { ...options, activationBits: 8 } as const;
-    const ranges = await rememberedRanges(key, model, placement, target, rangeOptions, context);
-    const dropped = withoutUncalibrated(placement, ranges);
+    const calibrating = { ...options, ...layerOptions, activationBits: 8 } as const;
+    const calibration = await rememberedCalibration(key, model, placement, target, calibrating, context);
+    const dropped = withoutUncalibrated(placement, calibration);
     if (dropped.size > 0) {
       const reason = 'its activations were never finite on the calibration data';
       placing = { ...placing, excludeNodes: new Map([...dropped].map((node) => [node, reason])) };
@@ -141,8 +141,6 @@ export const quantizeSearch = definePass(
       if (placement.compute.length === 0)
         return { status: 'unchanged', reason: `No layer can be calibrated: ${reason}.` };
     }
-    const weights = await rememberedWeights(key, model, placement, ranges, target, layerOptions, context);
-    const calibration = { ...ranges, weights };
     const sensitivities = await measureSensitivity(
       key,
       model,

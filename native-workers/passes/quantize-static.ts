@@ -18,7 +18,7 @@ import { layerGraph } from './quantization/layer-graph.ts';
 import { raiseOpset } from './quantization/opset.ts';
 import { type Placement, placeQuantization } from './quantization/placement.ts';
 import { ACTIVATION_METHODS, type ActivationMethod } from './quantization/ranges.ts';
-import { measurementKey, rememberedRanges, rememberedWeights } from './quantization/remembered.ts';
+import { measurementKey, rememberedCalibration } from './quantization/remembered.ts';
 import { forecastSaturation, saturationNotes } from './quantization/saturation.ts';
 import { QUANTIZATION_TARGETS } from './quantization/targets.ts';
 
@@ -127,16 +127,14 @@ export const quantizeStatic = definePass(
     const tooOld = raiseOpset(model);
     if (tooOld !== null) return { status: 'unchanged', reason: tooOld };
     const key = await measurementKey('quantize-static', model, options, context);
-    const ranges = await rememberedRanges(key, model, placement, target, options, context);
-    const dropped = withoutUncalibrated(placement, ranges);
+    const calibration = await rememberedCalibration(key, model, placement, target, options, context);
+    const dropped = withoutUncalibrated(placement, calibration);
     if (dropped.size > 0) {
       const reason = 'its activations were never finite on the calibration data';
       placement = place(new Map([...dropped].map((node) => [node, reason])));
       if (placement.compute.length === 0)
         return { status: 'unchanged', reason: `No layer can be calibrated: ${reason}.` };
     }
-    const weights = await rememberedWeights(key, model, placement, ranges, target, options, context);
-    const calibration = { ...ranges, weights };
     const layers = layerGraph(model.graph, target);
     const applied = applyQuantization(model, placement, calibration, target, options);
     const saturation = await forecastSaturation(

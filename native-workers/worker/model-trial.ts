@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { seededFeeds } from '../bench/inputs.ts';
 import { parseProfile } from '../bench/profile.ts';
-import { cachedDataset } from '../datasets/cached-dataset.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { openDataset } from '../datasets/open-dataset.ts';
 import { seededInputs } from '../datasets/seeded-inputs.ts';
@@ -31,8 +30,6 @@ const WARMUP_RUNS = 5;
 const PROFILE_RUNS = 30;
 /** Samples compared where there is no data. */
 const SEEDED_SAMPLES = 64;
-/** Decoded samples are kept up to this many bytes. */
-const CACHE_BYTES = 512 << 20;
 
 const resultSchema = z.strictObject({ metric: z.string(), drop: z.number(), samples: z.number() });
 const timesSchema = z.array(z.tuple([z.string(), z.number()]));
@@ -220,8 +217,12 @@ export class ModelTrial implements Trial {
     const data =
       path === undefined
         ? seededInputs(signature, SEEDED_SAMPLES, seed)
-        : await openDataset(path, signature, { model, ...(preprocess === undefined ? {} : { preprocess }) });
-    return { session, data: cachedDataset(data, CACHE_BYTES) };
+        : await openDataset(path, signature, {
+            model,
+            keepIn: this.#scratch,
+            ...(preprocess === undefined ? {} : { preprocess }),
+          });
+    return { session, data };
   }
 }
 

@@ -41,7 +41,7 @@ export const stageOptimize: Job<'stage-optimize'> = async ({ run, file, request 
   const source = await openModel(request.model);
   const engine = await openModelEngine();
   const scratch = await mkdtemp(join(tmpdir(), 'optimize-'));
-  const calibration = await openCalibration(request, signatureOf(source), engine, context);
+  const calibration = await openCalibration(request, signatureOf(source), engine, scratch, context);
   const memory = new RunMemory(join(run, 'measured'));
   const trial = new ModelTrial(engine, scratch, request, context, memory);
   try {
@@ -145,16 +145,14 @@ async function openCalibration(
   request: RunRequest,
   signature: ModelSignature,
   engine: Engine,
+  scratch: string,
   context: JobContext,
 ): Promise<{ data: CalibrationData; close: () => Promise<void> } | null> {
   const { calibration, preprocess, model, seed } = request;
   let dataset: Dataset;
   if (calibration !== undefined) {
-    dataset = await openDataset(calibration, signature, {
-      model,
-      finite: true,
-      ...(preprocess === undefined ? {} : { preprocess }),
-    });
+    const known = preprocess === undefined ? {} : { preprocess };
+    dataset = await openDataset(calibration, signature, { model, finite: true, keepIn: scratch, ...known });
   } else {
     try {
       dataset = seededInputs(signature, RANDOM_SAMPLES, seed);
@@ -175,9 +173,10 @@ async function openCalibration(
     get skipped() {
       return dataset.skipped;
     },
-    async *batches(batchSize): AsyncGenerator<Feeds> {
+    async *batches(batchSize, most = limit): AsyncGenerator<Feeds> {
       const size = batchSize === undefined ? {} : { batchSize };
-      for await (const { feeds } of runnableBatches(dataset, signature, { limit, seed, ...size })) yield feeds;
+      const options = { limit: Math.min(limit, most), seed, ...size };
+      for await (const { feeds } of runnableBatches(dataset, signature, options)) yield feeds;
     },
   };
   return { data, close: () => dataset.close() };

@@ -6,16 +6,41 @@ import type { CalibrationFacts } from '../protocol/calibration-facts.ts';
 /** Unreadable samples that are listed; all are counted. */
 const MOST_LISTED = 100;
 
+/** What the samples of walks over the same draw are like. */
+class Tally {
+  /** Rows seen: the first of the draw. */
+  read = 0;
+  /** By input: the one number that it has held so far; null once it held another. */
+  readonly #constant = new Map<string, number | null>();
+
+  /** Inputs that hold one number in all samples. */
+  get constant(): string[] {
+    return [...this.#constant].flatMap(([name, value]) => (value === null ? [] : [name]));
+  }
+
+  /** Looks at the samples of a batch from row `from` on. */
+  look(feeds: Feeds, from: number): void {
+    this.read += rowsOf(feeds) - from;
+    for (const [name, { data, shape }] of Object.entries(feeds)) {
+      if (!(data instanceof Float32Array) || data.length === 0) continue;
+      const length = data.length / Math.max(1, shape[0] ?? 1);
+      const values = data.subarray(from * length);
+      const first = this.#constant.get(name) ?? values[0] ?? null;
+      const differs = this.#constant.get(name) === null || values.some((value) => value !== first);
+      this.#constant.set(name, differs ? null : first);
+    }
+  }
+}
+
 export class WatchedCalibration implements CalibrationData {
   readonly samples: number;
   readonly random: boolean;
   readonly identity?: () => Promise<unknown>;
   readonly #data: CalibrationData;
-  #iterations = 0;
+  #walked = false;
   #earlier: CalibrationFacts | undefined;
-  #read = 0;
-  /** By input: the one number that it has held so far; null once it held another. */
-  readonly #constant = new Map<string, number | null>();
+  /** By how many samples the draw holds. */
+  readonly #tallies = new Map<number, Tally>();
 
   constructor(data: CalibrationData) {
     this.#data = data;
@@ -28,13 +53,16 @@ export class WatchedCalibration implements CalibrationData {
     return this.#data.skipped ?? [];
   }
 
-  async *batches(batchSize?: number): AsyncGenerator<Feeds> {
-    this.#iterations++;
+  async *batches(batchSize?: number, most: number = this.samples): AsyncGenerator<Feeds> {
+    this.#walked = true;
+    const draw = Math.min(most, this.samples);
+    const tally = this.#tallies.get(draw) ?? new Tally();
+    this.#tallies.set(draw, tally);
     let row = 0;
-    for await (const feeds of this.#data.batches(batchSize)) {
+    for await (const feeds of this.#data.batches(batchSize, most)) {
       const rows = rowsOf(feeds);
       // The passes read the same samples over and over, in batches of many sizes: each sample is looked at once.
-      if (row + rows > this.#read) this.#look(feeds, Math.max(0, this.#read - row));
+      if (row + rows > tally.read) tally.look(feeds, Math.max(0, tally.read - row));
       row += rows;
       yield feeds;
     }
@@ -52,30 +80,18 @@ export class WatchedCalibration implements CalibrationData {
   }
 
   #own(): CalibrationFacts | undefined {
-    if (this.#iterations === 0) return undefined;
+    if (!this.#walked) return undefined;
     const { samples, random, skipped = [], notes = [] } = this.#data;
-    const constant = [...this.#constant].flatMap(([name, value]) => (value === null ? [] : [name]));
+    // Smaller draws are parts of the larger ones.
+    const { read, constant } = [...this.#tallies.values()].reduce((a, b) => (b.read > a.read ? b : a));
     return {
       // A model of a fixed batch gets its last one filled up: those rows are no samples of their own.
-      samples: this.#read === 0 ? samples : Math.min(this.#read, Math.max(0, samples - skipped.length)),
+      samples: read === 0 ? samples : Math.min(read, Math.max(0, samples - skipped.length)),
       random,
       ...(skipped.length === 0 ? {} : { skipped: { count: skipped.length, listed: skipped.slice(0, MOST_LISTED) } }),
       ...(constant.length === 0 ? {} : { constant }),
       ...(notes.length === 0 ? {} : { notes: [...notes] }),
     };
-  }
-
-  /** Looks at the samples of a batch from row `from` on. */
-  #look(feeds: Feeds, from: number): void {
-    this.#read += rowsOf(feeds) - from;
-    for (const [name, { data, shape }] of Object.entries(feeds)) {
-      if (!(data instanceof Float32Array) || data.length === 0) continue;
-      const length = data.length / Math.max(1, shape[0] ?? 1);
-      const values = data.subarray(from * length);
-      const first = this.#constant.get(name) ?? values[0] ?? null;
-      const differs = this.#constant.get(name) === null || values.some((value) => value !== first);
-      this.#constant.set(name, differs ? null : first);
-    }
   }
 }
 

@@ -163,9 +163,10 @@ async function calibrationOf(one: Case, seed: number): Promise<{ data: Calibrati
   const data: CalibrationData = {
     samples: limit,
     random: false,
-    async *batches(batchSize): AsyncGenerator<Feeds> {
+    async *batches(batchSize, most = limit): AsyncGenerator<Feeds> {
       const size = batchSize === undefined ? {} : { batchSize };
-      for await (const { feeds } of runnableBatches(dataset, signature, { limit, seed, ...size })) yield feeds;
+      const drawn = { limit: Math.min(limit, most), seed, ...size };
+      for await (const { feeds } of runnableBatches(dataset, signature, drawn)) yield feeds;
     },
   };
   return { data, close: () => dataset.close() };

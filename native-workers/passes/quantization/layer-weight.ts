@@ -1,4 +1,4 @@
-/** The weight of a planned layer in 8 bits: rounded to nearest, or as the data has it. */
+/** The weight of a planned layer, and what its 8-bit codes must respect. */
 import type { QuantizationParameters } from '../../calibrate/quantization-parameters.ts';
 import { toFloat32 } from '../../graph/tensor-values.ts';
 import { HoneError } from '../../protocol/errors.ts';
@@ -12,7 +12,8 @@ export interface LayerWeight {
   readonly view: ChannelView;
   /** Of the layer in float; null when it has none. */
   readonly bias: Float32Array | null;
-  readonly quantized: QuantizedWeight;
+  /** Rounded to nearest. */
+  readonly nearest: () => QuantizedWeight;
   /** The least scale with which the bias fits an int32, by channel. */
   minimumScale(channel: number): number;
 }
@@ -20,7 +21,7 @@ export interface LayerWeight {
 const INT32_MAX = 2147483647;
 
 /** `input`: parameters of what the layer reads, whose scale the bias takes in; null where the bias does not matter. */
-export function nearestWeight(
+export function layerWeight(
   plan: ComputePlan,
   input: QuantizationParameters | null,
   target: QuantizationTarget,
@@ -34,12 +35,9 @@ export function nearestWeight(
   const view = channelView(tensor.shape, plan.channelAxis, perChannel);
   const minimumScale = (channel: number): number =>
     input === null ? 0 : largestBias(bias, channel, view.channels) / (input.scale * INT32_MAX * 0.99);
-  const quantized = quantizeWeight(source, view, {
-    scale: options.weightScale,
-    pairSafe: options.pairSafe,
-    minimumScale,
-  });
-  return { source, shape: tensor.shape, view, bias, quantized, minimumScale };
+  const nearest = (): QuantizedWeight =>
+    quantizeWeight(source, view, { scale: options.weightScale, pairSafe: options.pairSafe, minimumScale });
+  return { source, shape: tensor.shape, view, bias, nearest, minimumScale };
 }
 
 function largestBias(bias: Float32Array | null, channel: number, channels: number): number {

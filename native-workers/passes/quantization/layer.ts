@@ -8,7 +8,7 @@ import type { Value } from '../../graph/value.ts';
 import { type ActivationFacts, activationFacts } from './activation-facts.ts';
 import { meanOutputShift } from './bias-correction.ts';
 import { insertConstant } from './insert.ts';
-import { nearestWeight } from './layer-weight.ts';
+import { layerWeight } from './layer-weight.ts';
 import type { ComputePlan } from './placement.ts';
 import type { Calibration } from './ranges.ts';
 import type { QuantizationTarget } from './targets.ts';
@@ -49,10 +49,9 @@ export function quantizeLayer(
   const { graph } = model;
   const { node } = plan;
   const observation = calibration.observations.get(plan.data) ?? null;
-  const nearest = nearestWeight(plan, input, target, options);
-  const { source: weight, shape, view, bias } = nearest;
+  const { source: weight, shape, view, bias, nearest } = layerWeight(plan, input, target, options);
   const rounded = calibration.weights.get(node) ?? null;
-  const quantized = rounded ?? nearest.quantized;
+  const quantized = rounded ?? nearest();
   const domain = quantizationDomain(model, 'int8');
   const content = {
     type: 'int8' as const,

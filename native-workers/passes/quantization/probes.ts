@@ -39,7 +39,7 @@ export function multiplicationsOf(
   return (elements / rows) * (perElement / plan.node.int('group', 1));
 }
 
-/** The first batches of the calibration data that hold `samples` rows together, each of a size that fits memory. */
+/** Batches of the calibration data that hold `samples` rows together, each of a size that fits memory. */
 export async function* probeBatches(
   context: PassContext,
   samples: number,
@@ -48,7 +48,7 @@ export async function* probeBatches(
   if (context.calibration === null) return;
   const bytes = [...observations.values()].reduce((sum, { elements, rows }) => sum + (elements * 4) / rows, 0);
   let rows = 0;
-  for await (const feeds of context.calibration.batches(Math.min(samples, batchSizeFor(bytes)))) {
+  for await (const feeds of context.calibration.batches(Math.min(samples, batchSizeFor(bytes)), samples)) {
     yield feeds;
     rows += Object.values(feeds)[0]?.shape[0] ?? 1;
     if (rows >= samples) return;

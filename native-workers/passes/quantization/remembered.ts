@@ -18,7 +18,7 @@ import type { PassContext } from '../pass.ts';
 import type { LayerOptions } from './layer.ts';
 import type { Placement } from './placement.ts';
 import { type Calibration, calibrateRanges, type RangeOptions } from './ranges.ts';
-import { type RoundedWeight, roundWeights } from './round-weights.ts';
+import { LayerInputs, type RoundedWeight, roundWeights } from './round-weights.ts';
 import type { QuantizationTarget } from './targets.ts';
 
 /** What decides every measurement of a pass. */
@@ -58,36 +58,45 @@ export async function rememberedObservations(
 
 const typeSchema = z.enum(Object.keys(CODES) as [QuantizedType, ...QuantizedType[]]);
 
-const rangesSchema = observationsSchema.extend({
+const calibrationSchema = observationsSchema.extend({
   type: typeSchema,
   parameters: z.array(
     z.tuple([z.string(), z.strictObject({ type: typeSchema, scale: z.number(), zeroPoint: z.number() })]),
   ),
   methods: z.array(z.tuple([z.string(), z.enum(RANGE_METHODS)])),
+  weights: z.array(
+    z.tuple([
+      z.string(),
+      z.strictObject({
+        codes: arraySchema(Int8Array),
+        scales: arraySchema(Float32Array),
+        shift: arraySchema(Float64Array).nullable(),
+      }),
+    ]),
+  ),
 });
 
-export async function rememberedRanges(
+export async function rememberedCalibration(
   key: MeasurementKey,
   model: Model,
   placement: Placement,
   target: QuantizationTarget,
-  options: RangeOptions,
+  options: RangeOptions & LayerOptions,
   context: PassContext,
 ): Promise<Calibration> {
   const { calibration, memory } = context;
-  const found = await memory.recall([...key, 'ranges'], rangesSchema, async () => {
-    const { type, observations, parameters, methods } = await calibrateRanges(
-      model,
-      placement,
-      target,
-      options,
-      context,
+  const found = await memory.recall([...key, 'calibration'], calibrationSchema, async () => {
+    const inputs = await LayerInputs.open(placement, options, context);
+    const measured = await calibrateRanges(model, placement, target, options, context, inputs.readers).finally(() =>
+      inputs.close(),
     );
+    const weights = await roundWeights(placement, inputs, measured, target, options, context);
     return {
-      type,
-      observations: named(observations),
-      parameters: named(parameters),
-      methods: named(methods),
+      type: measured.type,
+      observations: named(measured.observations),
+      parameters: named(measured.parameters),
+      methods: named(measured.methods),
+      weights: [...weights].map(([node, weight]): [string, RoundedWeight] => [layerName(node), weight]),
       noticed: calibration?.facts?.() ?? null,
     };
   });
@@ -98,36 +107,8 @@ export async function rememberedRanges(
     observations: unnamed(found.observations, values),
     parameters: unnamed(found.parameters, values),
     methods: unnamed(found.methods, values),
-    weights: new Map(),
+    weights: unnamed(found.weights, new Map(placement.compute.map(({ node }) => [layerName(node), node]))),
   };
-}
-
-const roundedSchema = z.array(
-  z.tuple([
-    z.string(),
-    z.strictObject({
-      codes: arraySchema(Int8Array),
-      scales: arraySchema(Float32Array),
-      shift: arraySchema(Float64Array).nullable(),
-    }),
-  ]),
-);
-
-export async function rememberedWeights(
-  key: MeasurementKey,
-  model: Model,
-  placement: Placement,
-  calibration: Calibration,
-  target: QuantizationTarget,
-  options: LayerOptions,
-  context: PassContext,
-): Promise<Map<Node, RoundedWeight>> {
-  const found = await context.memory.recall([...key, 'weights'], roundedSchema, async () => {
-    const weights = await roundWeights(model, placement, calibration, target, options, context);
-    return [...weights].map(([node, weight]) => [layerName(node), weight]);
-  });
-  const nodes = new Map(placement.compute.map(({ node }) => [layerName(node), node]));
-  return unnamed(found, nodes);
 }
 
 /** Nodes need have no name, but the name of what they make is theirs alone. */

@@ -13,7 +13,7 @@ import type { Feeds } from '../../lib/engine.ts';
 import { type Live, MOST_LIVE } from '../../protocol/live.ts';
 import type { PassContext } from '../pass.ts';
 import type { LayerOptions } from './layer.ts';
-import { nearestWeight } from './layer-weight.ts';
+import { layerWeight } from './layer-weight.ts';
 import type { ComputePlan, Placement } from './placement.ts';
 import { probeBatches, probeSamples } from './probes.ts';
 import { type Calibration, fakeQuantizationPlan } from './ranges.ts';
@@ -170,8 +170,8 @@ function weightChange(
   target: QuantizationTarget,
   options: LayerOptions,
 ): Float32Array {
-  const { source, view, quantized } = nearestWeight(plan, null, target, options);
-  const { codes, scales } = calibration.weights.get(plan.node) ?? quantized;
+  const { source, view, nearest } = layerWeight(plan, null, target, options);
+  const { codes, scales } = calibration.weights.get(plan.node) ?? nearest();
   const change = new Float32Array(source.length);
   for (let channel = 0; channel < view.channels; channel++) {
     const scale = scales[channel] as number;

@@ -91,11 +91,26 @@ function quantizeRow(
   let best = { error: Number.POSITIVE_INFINITY, scale: full };
   for (const share of candidates) {
     const scale = Math.fround(Math.max(full * share, options.minimum));
-    const error = roundRow(row, scale, codes, options.pairDistance);
+    const error =
+      options.pairDistance > 0
+        ? roundRow(row, scale, codes, options.pairDistance)
+        : roundingError(row, scale, best.error);
     if (error < best.error) best = { error, scale };
   }
   roundRow(row, best.scale, codes, options.pairDistance);
   return best.scale;
+}
+
+/** The squared error of a row rounded at `scale`; not all of it once that is above `limit`. */
+function roundingError(row: Float32Array, scale: number, limit: number): number {
+  const perUnit = 1 / scale;
+  let error = 0;
+  for (let index = 0; index < row.length && error < limit; index++) {
+    const weight = row[index] as number;
+    const difference = weight - clamp(roundHalfEven(weight * perUnit), -127, 127) * scale;
+    error += difference * difference;
+  }
+  return error;
 }
 
 /** Rounds a row at `scale`, and makes pairs at `pairDistance` safe unless that is 0; returns the squared error. */

@@ -73,7 +73,7 @@ describe('rows of a layer', () => {
       for (let sample = 0; sample < (data[0] ?? 1); sample++) {
         for (let position = 0; position < positions; position++) {
           for (let output = 0; output < outputs; output++) {
-            read(sample, Math.floor((output * rows.groups) / outputs), position, row);
+            read(sample, Math.floor((output * rows.groups) / outputs), position, row, 0);
             const along = inputAxis === 0 ? [1, outputs] : [rows.columns, 1];
             const sum = row.reduce(
               (all, value, column) => all + value * (values[output * (along[0] ?? 0) + column * (along[1] ?? 0)] ?? 0),

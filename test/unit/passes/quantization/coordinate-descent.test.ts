@@ -3,38 +3,34 @@ import { Random } from '../../../../native-workers/lib/random.ts';
 import {
   descend,
   errorChange,
-  type Moments,
+  type InputMoments,
 } from '../../../../native-workers/passes/quantization/coordinate-descent.ts';
 
 const SIZE = 6;
 const random = new Random(3);
 
-/** Moments of rows whose elements are much alike, as neighbouring pixels are, and their error with each given row. */
+/**
+ * Moments of rows whose elements are much alike, as neighbouring pixels are, and the expected error with each given row when every
+ * element is read with noise of that variance.
+ */
 function alikeRows(noise: number): {
-  moments: Moments;
+  moments: InputMoments;
   errorOf(weight: Float64Array, restored: readonly number[]): number;
 } {
   const rows = Array.from({ length: 200 }, () => {
     const common = random.normal();
-    const input = Array.from({ length: SIZE }, () => common + 0.1 * random.normal());
-    return { input, quantized: input.map((value) => value + noise * random.normal()) };
+    return Array.from({ length: SIZE }, () => common + 0.1 * random.normal());
   });
-  const moments = { size: SIZE, quantized: new Float32Array(SIZE * SIZE), mixed: new Float32Array(SIZE * SIZE) };
-  for (const { input, quantized } of rows) {
-    for (let i = 0; i < SIZE; i++) {
-      for (let j = 0; j < SIZE; j++) {
-        const at = i * SIZE + j;
-        moments.quantized[at] = (moments.quantized[at] ?? 0) + (quantized[i] ?? 0) * (quantized[j] ?? 0);
-        moments.mixed[at] = (moments.mixed[at] ?? 0) + (quantized[i] ?? 0) * (input[j] ?? 0);
-      }
-    }
-  }
-  const dot = (a: ArrayLike<number>, b: readonly number[]): number =>
-    b.reduce((sum, value, i) => sum + value * (a[i] ?? 0), 0);
+  const products = Float32Array.from({ length: SIZE * SIZE }, (_, at) =>
+    rows.reduce((sum, row) => sum + ((row[Math.floor(at / SIZE)] ?? 0) * (row[at % SIZE] ?? 0)) / rows.length, 0),
+  );
+  const power = (values: readonly number[]): number => values.reduce((sum, value) => sum + value * value, 0);
   return {
-    moments,
-    errorOf: (weight, restored) =>
-      rows.reduce((sum, { input, quantized }) => sum + (dot(restored, quantized) - dot(weight, input)) ** 2, 0),
+    moments: { size: SIZE, products, noise },
+    errorOf: (weight, restored) => {
+      const sums = rows.map((row) => row.reduce((sum, x, i) => sum + x * ((restored[i] ?? 0) - (weight[i] ?? 0)), 0));
+      return power(sums) / rows.length + noise * power(restored);
+    },
   };
 }
 
@@ -47,14 +43,15 @@ describe('coordinate descent', () => {
   it('tells how the error of the products changes', () => {
     const { moments, errorOf } = alikeRows(0.05);
     const weight = weightOf();
-    const before = restore(nearest(weight, 0.3), 0.3);
-    const after = restore(nearest(weight, 0.4), 0.4);
-    const change = errorChange(weight, Float64Array.from(before), Float64Array.from(after), moments);
-    expect(change / (errorOf(weight, after) - errorOf(weight, before))).toBeCloseTo(1, 4);
+    const before = { codes: nearest(weight, 0.3), scale: 0.3 };
+    const after = { codes: nearest(weight, 0.4), scale: 0.4 };
+    const [one, other] = [before, after].map(({ codes, scale }) => errorOf(weight, restore(codes, scale)));
+    const change = errorChange(weight, before, after, moments);
+    expect(change / ((other ?? 0) - (one ?? 0))).toBeCloseTo(1, 4);
   });
 
   it('finds codes that no single other code improves, at a fraction of the error', () => {
-    const { moments, errorOf } = alikeRows(0);
+    const { moments, errorOf } = alikeRows(0.0001);
     let before = 0;
     let after = 0;
     for (let trial = 0; trial < 20; trial++) {
@@ -89,7 +86,7 @@ describe('coordinate descent', () => {
   });
 
   it('leaves elements alone that the data never shows', () => {
-    const moments = { size: 2, quantized: Float32Array.of(4, 0, 0, 0), mixed: Float32Array.of(4, 0, 0, 0) };
+    const moments = { size: 2, products: Float32Array.of(4, 0, 0, 0), noise: 0 };
     const codes = Int8Array.of(3, 7);
     expect(descend(Float64Array.of(3.2, 7.1), codes, 1, moments, 0, true)).toBe(1);
     expect([...codes]).toEqual([3, 7]);

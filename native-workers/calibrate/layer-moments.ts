@@ -1,0 +1,180 @@
+/**
+ * Second moments of what a layer multiplies with its weight, summed while its input streams by: E[x x^T] over a few output
+ * positions of each sample. A long row is cut into blocks, and only the moments within a block are kept.
+ */
+import { intAttribute, intsAttribute } from '../graph/attribute.ts';
+import { Graph } from '../graph/graph.ts';
+import { Model } from '../graph/model.ts';
+import { tensorFromNumbers } from '../graph/tensor-values.ts';
+import { tensorType } from '../graph/types.ts';
+import { discard } from '../lib/discard.ts';
+import type { HostTensor, Session } from '../lib/engine.ts';
+import type { LayerRows } from './layer-rows.ts';
+
+/** Of one block: `size` x `size`, row-major. */
+export interface Moments {
+  readonly size: number;
+  /** E[x_i x_j]. */
+  readonly products: Float32Array;
+}
+
+/** Rows of the data for each layer over all samples: so many a column, within bounds. */
+const ROWS_A_COLUMN = 16;
+const FEWEST_ROWS = 512;
+const MOST_ROWS = 1024;
+/** Rows that judge are those of the last of every so many samples. */
+const JUDGING = 4;
+/** Samples without which there is nothing to judge by. */
+export const FEWEST_SAMPLES: number = JUDGING;
+
+/** Of stacks of rows `input` [parts, rows, size]: `products` [parts, size, size] with themselves, and `elements` [parts, size]. */
+export function productsModel(): Model {
+  const graph = new Graph('products');
+  const input = graph.addInput('input', tensorType('float32', [null, null, null]));
+  const turned = graph.createValue('turned');
+  const products = graph.createValue('products', tensorType('float32', null));
+  graph.addNode({
+    opType: 'Transpose',
+    inputs: [input],
+    outputs: [turned],
+    attributes: [['perm', intsAttribute([0, 2, 1])]],
+  });
+  graph.addNode({ opType: 'MatMul', inputs: [turned, input], outputs: [products] });
+  const elements = graph.createValue('elements', tensorType('float32', null));
+  graph.addNode({
+    opType: 'ReduceSum',
+    inputs: [input, graph.addInitializer('rows', tensorFromNumbers('int64', [1], [1]))],
+    outputs: [elements],
+    attributes: [['keepdims', intAttribute(0)]],
+  });
+  graph.outputs.push(products, elements);
+  return new Model(graph, 13, 8);
+}
+
+/** Sums over rows; a part is a block of the columns of a group. */
+class Sums {
+  /** [parts, size, size] of x_i x_j, and [parts, size] of x_i. */
+  readonly products: Float32Array;
+  readonly elements: Float64Array;
+  rows = 0;
+
+  constructor(parts: number, size: number) {
+    this.products = new Float32Array(parts * size * size);
+    this.elements = new Float64Array(parts * size);
+  }
+
+  mean(part: number, size: number, column: number): number {
+    return (this.elements[part * size + column] as number) / this.rows;
+  }
+
+  /** Of one part, around the mean where asked. */
+  moments(part: number, size: number, centered: boolean): Moments {
+    const products = this.products.slice(part * size * size, (part + 1) * size * size);
+    for (let i = 0, at = 0; i < size; i++) {
+      const mean = centered ? this.mean(part, size, i) : 0;
+      for (let j = 0; j < size; j++, at++)
+        products[at] = (products[at] as number) / this.rows - mean * this.mean(part, size, j);
+    }
+    return { size, products };
+  }
+}
+
+export class LayerMoments {
+  readonly rows: LayerRows;
+  /** Columns of a block, and blocks of a row; the last block is filled up with zeros. */
+  readonly size: number;
+  readonly blocks: number;
+  readonly #positions: number;
+  #sums: { readonly fitting: Sums; readonly judging: Sums } | null = null;
+
+  /** `block`: most columns of a block. `samples`: how many there will be. */
+  constructor(rows: LayerRows, block: number, samples: number) {
+    this.rows = rows;
+    this.blocks = Math.ceil(rows.columns / block);
+    this.size = Math.ceil(rows.columns / this.blocks);
+    const wanted = Math.min(MOST_ROWS, Math.max(FEWEST_ROWS, ROWS_A_COLUMN * this.size));
+    this.#positions = Math.ceil(wanted / samples);
+  }
+
+  get parts(): number {
+    return this.rows.groups * this.blocks;
+  }
+
+  /**
+   * Adds the samples of `data`, the layer's input, the first of which is the `first` of all. `products`: a session of
+   * `productsModel`.
+   */
+  async add(data: HostTensor, first: number, products: Session): Promise<void> {
+    this.#sums ??= { fitting: new Sums(this.parts, this.size), judging: new Sums(this.parts, this.size) };
+    const positions = this.rows.positions(data);
+    const wanted = Math.min(positions, this.#positions);
+    const places = { fitting: [] as [number, number][], judging: [] as [number, number][] };
+    for (let sample = 0; sample < (data.shape[0] ?? 1); sample++) {
+      const list = (first + sample) % JUDGING === JUDGING - 1 ? places.judging : places.fitting;
+      // Other places in each sample, spread evenly: the golden ratio leaves no gaps.
+      const shift = ((first + sample) * 0.6180339887) % 1;
+      for (let index = 0; index < wanted; index++)
+        list.push([sample, Math.floor(((index + shift) * positions) / wanted)]);
+    }
+    await this.#accumulate(this.#sums.fitting, data, places.fitting, products);
+    await this.#accumulate(this.#sums.judging, data, places.judging, products);
+  }
+
+  /**
+   * The moments to fit codes to, those of other samples to judge them by, and the mean by column of a part; null without samples.
+   * Frees the sums.
+   */
+  take(): {
+    fitting(part: number, centered: boolean): Moments;
+    judging(part: number, centered: boolean): Moments;
+    mean(part: number, column: number): number;
+  } | null {
+    const sums = this.#sums;
+    this.#sums = null;
+    if (sums === null || sums.fitting.rows === 0 || sums.judging.rows === 0) return null;
+    return {
+      fitting: (part, centered) => sums.fitting.moments(part, this.size, centered),
+      judging: (part, centered) => sums.judging.moments(part, this.size, centered),
+      mean: (part, column) => sums.fitting.mean(part, this.size, column),
+    };
+  }
+
+  async #accumulate(
+    sums: Sums,
+    data: HostTensor,
+    places: readonly (readonly [number, number])[],
+    products: Session,
+  ): Promise<void> {
+    if (places.length === 0) return;
+    const { groups, columns } = this.rows;
+    const { size, blocks } = this;
+    const input = new Float32Array(this.parts * places.length * size);
+    // A row that is one block goes where it belongs; others are cut up.
+    const row = new Float32Array(blocks === 1 ? 0 : columns);
+    const read = this.rows.reader(data);
+    for (let group = 0; group < groups; group++) {
+      for (let index = 0; index < places.length; index++) {
+        const [sample, position] = places[index] as readonly [number, number];
+        if (blocks === 1) {
+          read(sample, group, position, input, (group * places.length + index) * size);
+          continue;
+        }
+        read(sample, group, position, row, 0);
+        for (let block = 0; block < blocks; block++) {
+          const part = group * blocks + block;
+          input.set(row.subarray(block * size, (block + 1) * size), (part * places.length + index) * size);
+        }
+      }
+    }
+    sums.rows += places.length;
+    const shape = [this.parts, places.length, size];
+    const found = await products.run({ input: { dtype: 'float32', shape, data: input } });
+    addTo(sums.products, found['products']?.data as Float32Array);
+    addTo(sums.elements, found['elements']?.data as Float32Array);
+    discard(found);
+  }
+}
+
+function addTo(sums: Float32Array | Float64Array, more: Float32Array): void {
+  for (let index = 0; index < more.length; index++) sums[index] = (sums[index] as number) + (more[index] as number);
+}
