@@ -54,26 +54,63 @@ export function productsModel(): Model {
 /** Sums over rows; a part is a block of the columns of a group. */
 class Sums {
   /** [parts, size, size] of x_i x_j, and [parts, size] of x_i. */
-  readonly products: Float32Array;
-  readonly elements: Float64Array;
+  readonly #products: Float32Array;
+  readonly #elements: Float64Array;
+  /** Rows that are not multiplied yet, [parts, `#most`, size]: multiplying a few at a time costs more than they do. */
+  readonly #waiting: Float32Array;
+  readonly #most: number;
+  readonly #shape: readonly [number, number];
+  #held = 0;
   rows = 0;
 
-  constructor(parts: number, size: number) {
-    this.products = new Float32Array(parts * size * size);
-    this.elements = new Float64Array(parts * size);
+  constructor(parts: number, size: number, most: number) {
+    this.#products = new Float32Array(parts * size * size);
+    this.#elements = new Float64Array(parts * size);
+    this.#waiting = new Float32Array(parts * most * size);
+    this.#most = most;
+    this.#shape = [parts, size];
   }
 
-  mean(part: number, size: number, column: number): number {
-    return (this.elements[part * size + column] as number) / this.rows;
+  /** Adds `count` rows; `write` puts the row of a number, cut into parts, where `at` says each part goes. */
+  async add(
+    count: number,
+    write: (row: number, into: Float32Array, at: (part: number) => number) => void,
+    products: Session,
+  ): Promise<void> {
+    const [, size] = this.#shape;
+    for (let row = 0; row < count; row++) {
+      const held = this.#held++;
+      write(row, this.#waiting, (part) => (part * this.#most + held) * size);
+      if (this.#held === this.#most) await this.flush(products);
+    }
+    this.rows += count;
+  }
+
+  async flush(products: Session): Promise<void> {
+    if (this.#held === 0) return;
+    const [parts, size] = this.#shape;
+    const input = { dtype: 'float32', shape: [parts, this.#most, size], data: this.#waiting } as const;
+    const found = await products.run({ input });
+    addTo(this.#products, found['products']?.data as Float32Array);
+    addTo(this.#elements, found['elements']?.data as Float32Array);
+    discard(found);
+    // Rows of zeros add nothing.
+    this.#waiting.fill(0);
+    this.#held = 0;
+  }
+
+  mean(part: number, column: number): number {
+    return (this.#elements[part * this.#shape[1] + column] as number) / this.rows;
   }
 
   /** Of one part, around the mean where asked. */
-  moments(part: number, size: number, centered: boolean): Moments {
-    const products = this.products.slice(part * size * size, (part + 1) * size * size);
+  moments(part: number, centered: boolean): Moments {
+    const size = this.#shape[1];
+    const products = this.#products.slice(part * size * size, (part + 1) * size * size);
     for (let i = 0, at = 0; i < size; i++) {
-      const mean = centered ? this.mean(part, size, i) : 0;
+      const mean = centered ? this.mean(part, i) : 0;
       for (let j = 0; j < size; j++, at++)
-        products[at] = (products[at] as number) / this.rows - mean * this.mean(part, size, j);
+        products[at] = (products[at] as number) / this.rows - mean * this.mean(part, j);
     }
     return { size, products };
   }
@@ -85,27 +122,40 @@ export class LayerMoments {
   readonly size: number;
   readonly blocks: number;
   readonly #positions: number;
+  readonly #waiting: number;
+  readonly #products: Session;
   #sums: { readonly fitting: Sums; readonly judging: Sums } | null = null;
 
-  /** `block`: most columns of a block. `samples`: how many there will be. */
-  constructor(rows: LayerRows, block: number, samples: number) {
+  /**
+   * `block`: most columns of a block. `samples`: how many there will be. `waiting`: rows that are multiplied at once. `products`: a
+   * session of `productsModel`, open until all samples were added.
+   */
+  constructor(
+    rows: LayerRows,
+    options: {
+      readonly block: number;
+      readonly samples: number;
+      readonly waiting: number;
+      readonly products: Session;
+    },
+  ) {
     this.rows = rows;
-    this.blocks = Math.ceil(rows.columns / block);
+    this.blocks = Math.ceil(rows.columns / options.block);
     this.size = Math.ceil(rows.columns / this.blocks);
     const wanted = Math.min(MOST_ROWS, Math.max(FEWEST_ROWS, ROWS_A_COLUMN * this.size));
-    this.#positions = Math.ceil(wanted / samples);
+    this.#positions = Math.ceil(wanted / options.samples);
+    this.#waiting = options.waiting;
+    this.#products = options.products;
   }
 
   get parts(): number {
     return this.rows.groups * this.blocks;
   }
 
-  /**
-   * Adds the samples of `data`, the layer's input, the first of which is the `first` of all. `products`: a session of
-   * `productsModel`.
-   */
-  async add(data: HostTensor, first: number, products: Session): Promise<void> {
-    this.#sums ??= { fitting: new Sums(this.parts, this.size), judging: new Sums(this.parts, this.size) };
+  /** Adds the samples of `data`, the layer's input, the first of which is the `first` of all. */
+  async add(data: HostTensor, first: number): Promise<void> {
+    const sums = (): Sums => new Sums(this.parts, this.size, this.#waiting);
+    this.#sums ??= { fitting: sums(), judging: sums() };
     const positions = this.rows.positions(data);
     const wanted = Math.min(positions, this.#positions);
     const places = { fitting: [] as [number, number][], judging: [] as [number, number][] };
@@ -116,13 +166,40 @@ export class LayerMoments {
       for (let index = 0; index < wanted; index++)
         list.push([sample, Math.floor(((index + shift) * positions) / wanted)]);
     }
-    await this.#accumulate(this.#sums.fitting, data, places.fitting, products);
-    await this.#accumulate(this.#sums.judging, data, places.judging, products);
+    await this.#accumulate(this.#sums.fitting, data, places.fitting);
+    await this.#accumulate(this.#sums.judging, data, places.judging);
+  }
+
+  async #accumulate(sums: Sums, data: HostTensor, places: readonly (readonly [number, number])[]): Promise<void> {
+    const { groups, columns } = this.rows;
+    const { size, blocks } = this;
+    // A row that is one block goes where it belongs; others are cut up.
+    const whole = new Float32Array(blocks === 1 ? 0 : columns);
+    const read = this.rows.reader(data);
+    const write = (row: number, into: Float32Array, at: (part: number) => number): void => {
+      const [sample, position] = places[row] as readonly [number, number];
+      for (let group = 0; group < groups; group++) {
+        if (blocks === 1) {
+          read(sample, group, position, into, at(group));
+          continue;
+        }
+        read(sample, group, position, whole, 0);
+        for (let block = 0; block < blocks; block++)
+          into.set(whole.subarray(block * size, (block + 1) * size), at(group * blocks + block));
+      }
+    };
+    await sums.add(places.length, write, this.#products);
+  }
+
+  /** Multiplies the rows that wait: all samples were added. */
+  async finish(): Promise<void> {
+    await this.#sums?.fitting.flush(this.#products);
+    await this.#sums?.judging.flush(this.#products);
   }
 
   /**
    * The moments to fit codes to, those of other samples to judge them by, and the mean by column of a part; null without samples.
-   * Frees the sums.
+   * Lets the sums go.
    */
   take(): {
     fitting(part: number, centered: boolean): Moments;
@@ -133,45 +210,10 @@ export class LayerMoments {
     this.#sums = null;
     if (sums === null || sums.fitting.rows === 0 || sums.judging.rows === 0) return null;
     return {
-      fitting: (part, centered) => sums.fitting.moments(part, this.size, centered),
-      judging: (part, centered) => sums.judging.moments(part, this.size, centered),
-      mean: (part, column) => sums.fitting.mean(part, this.size, column),
+      fitting: (part, centered) => sums.fitting.moments(part, centered),
+      judging: (part, centered) => sums.judging.moments(part, centered),
+      mean: (part, column) => sums.fitting.mean(part, column),
     };
-  }
-
-  async #accumulate(
-    sums: Sums,
-    data: HostTensor,
-    places: readonly (readonly [number, number])[],
-    products: Session,
-  ): Promise<void> {
-    if (places.length === 0) return;
-    const { groups, columns } = this.rows;
-    const { size, blocks } = this;
-    const input = new Float32Array(this.parts * places.length * size);
-    // A row that is one block goes where it belongs; others are cut up.
-    const row = new Float32Array(blocks === 1 ? 0 : columns);
-    const read = this.rows.reader(data);
-    for (let group = 0; group < groups; group++) {
-      for (let index = 0; index < places.length; index++) {
-        const [sample, position] = places[index] as readonly [number, number];
-        if (blocks === 1) {
-          read(sample, group, position, input, (group * places.length + index) * size);
-          continue;
-        }
-        read(sample, group, position, row, 0);
-        for (let block = 0; block < blocks; block++) {
-          const part = group * blocks + block;
-          input.set(row.subarray(block * size, (block + 1) * size), (part * places.length + index) * size);
-        }
-      }
-    }
-    sums.rows += places.length;
-    const shape = [this.parts, places.length, size];
-    const found = await products.run({ input: { dtype: 'float32', shape, data: input } });
-    addTo(sums.products, found['products']?.data as Float32Array);
-    addTo(sums.elements, found['elements']?.data as Float32Array);
-    discard(found);
   }
 }
 

@@ -87,9 +87,13 @@ export async function rememberedCalibration(
   const { calibration, memory } = context;
   const found = await memory.recall([...key, 'calibration'], calibrationSchema, async () => {
     const inputs = await LayerInputs.open(placement, options, context);
-    const measured = await calibrateRanges(model, placement, target, options, context, inputs.readers).finally(() =>
-      inputs.close(),
-    );
+    let measured: Calibration;
+    try {
+      measured = await calibrateRanges(model, placement, target, options, context, inputs.readers);
+      await inputs.finish();
+    } finally {
+      await inputs.close();
+    }
     const weights = await roundWeights(placement, inputs, measured, target, options, context);
     return {
       type: measured.type,
