@@ -60,19 +60,19 @@ export function keptRows(source: SampleSource, folder: string, mostBytes: number
         .rows(missing.length === source.count ? null : missing, (sample) => kept.set(missing[next++] as number, sample))
         [Symbol.asyncIterator]();
       try {
+        // Asking for the next sample skips those before it that cannot be read.
+        let ahead: { readonly index: number; readonly row: SampleRow } | null = null;
         for (const index of wanted) {
-          let row: SampleRow | null = null;
-          while (row === null && !kept.has(index)) {
+          while (!kept.has(index) && ahead?.index !== index) {
             const step = await fresh.next();
             if (step.done === true) break;
-            const at = missing[next++] as number;
-            await keep(at, step.value);
-            if (at === index) row = step.value;
+            ahead = { index: missing[next++] as number, row: step.value };
+            await keep(ahead.index, ahead.row);
           }
-          const found = row ?? kept.get(index);
+          const found = ahead?.index === index ? ahead.row : kept.get(index);
           if (found === undefined) continue;
           if ('reason' in found) skip(found);
-          else yield row ?? (await read(found as KeptRow));
+          else yield found === ahead?.row ? found : await read(found as KeptRow);
         }
       } finally {
         await fresh.return?.();
