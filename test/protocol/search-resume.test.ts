@@ -41,7 +41,17 @@ class SearchRun {
   get memory(): Memory {
     const folder = this.#memoryFolder;
     const names = existsSync(folder) ? readdirSync(folder).filter((name) => /^[0-9a-f]{64}\.json$/.test(name)) : [];
-    return Object.fromEntries(names.map((name) => [name, JSON.parse(readFileSync(join(folder, name), 'utf8'))]));
+    return Object.fromEntries(
+      names.flatMap((name) => {
+        try {
+          return [[name, JSON.parse(readFileSync(join(folder, name), 'utf8'))]];
+        } catch (thrown) {
+          // A stage that is done takes its measurements away while they are looked at.
+          if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return [];
+          throw thrown;
+        }
+      }),
+    );
   }
 
   remember(memory: Memory): void {
