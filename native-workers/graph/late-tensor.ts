@@ -36,48 +36,73 @@ export function permutedTensor(tensor: Tensor, perm: readonly number[]): Tensor 
   );
 }
 
-/** Row-major elements of `shape` in the order of the permuted shape. */
+/** Row-major elements of `shape` in the order of the permuted shape; the same array where that is the same order. */
 export function permuteBytes(bytes: Uint8Array, shape: readonly number[], perm: readonly number[]): Uint8Array {
   const count = elementCount(shape);
   if (count === 0) return bytes;
   const width = bytes.length / count;
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((all, dim) => all * dim, 1));
-  const order = perm.map((axis) => strides[axis] ?? 1);
-  const sizes = perm.map((axis) => shape[axis] ?? 1);
-  if (width === 4) {
-    const words = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
-    const source = new Uint32Array(words.buffer, words.byteOffset, count);
-    const result = new Uint32Array(count);
-    walk(sizes, order, (from, to) => {
-      result[to] = source[from] as number;
-    });
-    return new Uint8Array(result.buffer);
-  }
-  const result = new Uint8Array(bytes.length);
-  walk(sizes, order, (from, to) => {
-    for (let byte = 0; byte < width; byte++) result[to * width + byte] = bytes[from * width + byte] as number;
-  });
-  return result;
+  const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
+  const runs = joinedRuns(perm.map((axis) => ({ size: shape[axis] ?? 1, stride: strides[axis] ?? 1 })));
+  if (runs.length <= 1) return bytes;
+  if (width === 2) return moved(Uint16Array, bytes, runs);
+  if (width === 4) return moved(Uint32Array, bytes, runs);
+  return moved(Uint8Array, bytes, width === 1 ? runs : withParts(runs, width));
 }
 
-/** Visits every element of the result in order, with where it is in the source. */
-function walk(sizes: readonly number[], strides: readonly number[], visit: (from: number, to: number) => void): void {
-  const last = sizes.length - 1;
-  const inner = sizes[last] ?? 1;
-  const step = strides[last] ?? 1;
-  const index = new Array<number>(Math.max(last, 0)).fill(0);
-  const total = sizes.reduce((all, size) => all * size, 1);
+/** One axis of the result: how many elements, and how far they are from each other in the source. */
+interface Run {
+  readonly size: number;
+  readonly stride: number;
+}
+
+/** Without axes of one element, and with those as one that follow each other in the source too. */
+function joinedRuns(runs: readonly Run[]): Run[] {
+  const joined: Run[] = [];
+  for (const { size, stride } of runs) {
+    if (size === 1) continue;
+    const outer = joined.at(-1);
+    if (outer !== undefined && outer.stride === size * stride)
+      joined[joined.length - 1] = { size: outer.size * size, stride };
+    else joined.push({ size, stride });
+  }
+  return joined;
+}
+
+/** Elements of several parts as a further axis. */
+function withParts(runs: readonly Run[], parts: number): Run[] {
+  return [...runs.map(({ size, stride }) => ({ size, stride: stride * parts })), { size: parts, stride: 1 }];
+}
+
+type Words = Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+type WordsType = Uint8ArrayConstructor | Uint16ArrayConstructor | Uint32ArrayConstructor;
+
+function moved(type: WordsType, bytes: Uint8Array, runs: readonly Run[]): Uint8Array {
+  const width = type.BYTES_PER_ELEMENT;
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
+  const source = new type(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.length / width);
+  const result = new type(source.length);
+  move(source, result, runs);
+  return new Uint8Array(result.buffer);
+}
+
+function move(source: Words, result: Words, runs: readonly Run[]): void {
+  const { size = 1, stride = 1 } = runs.at(-1) ?? {};
+  const outer = runs.slice(0, -1);
+  const index = outer.map(() => 0);
   let base = 0;
-  for (let to = 0; to < total; ) {
-    for (let at = 0, from = base; at < inner; at++, from += step) visit(from, to++);
-    for (let axis = last - 1; axis >= 0; axis--) {
-      const next = (index[axis] ?? 0) + 1;
-      base += strides[axis] ?? 1;
-      if (next < (sizes[axis] ?? 1)) {
-        index[axis] = next;
-        break;
-      }
-      base -= next * (strides[axis] ?? 1);
+  for (let to = 0; to < result.length; ) {
+    if (stride === 1) {
+      result.set(source.subarray(base, base + size), to);
+      to += size;
+    } else for (let at = 0, from = base; at < size; at++, from += stride) result[to++] = source[from] as number;
+    // The next row in the order of the result.
+    for (let axis = outer.length - 1; axis >= 0; axis--) {
+      const run = outer[axis] as Run;
+      const next = (index[axis] as number) + 1;
+      base += run.stride;
+      index[axis] = next;
+      if (next < run.size) break;
+      base -= next * run.stride;
       index[axis] = 0;
     }
   }

@@ -1,5 +1,6 @@
 /** Constants with their axes in another order, made when they are read. */
 import { byteLength, DTYPES, type DType, elementCount } from '../../../graph/dtype.ts';
+import { permuteBytes } from '../../../graph/late-tensor.ts';
 import type { TensorData } from '../../../graph/tensor.ts';
 import { HoneError } from '../../../protocol/errors.ts';
 
@@ -16,7 +17,8 @@ export function permuted(
       'tensor-size-mismatch',
       `A ${dtype} tensor of shape [${shape.join(', ')}] needs ${length} bytes and has ${data.byteLength}.`,
     );
-  const read = (): Uint8Array => move(data.read(), dtype, shape, perm);
+  const read = (): Uint8Array =>
+    DTYPES[dtype].bits === 4 ? moveHalves(data.read(), shape, perm) : permuteBytes(data.read(), shape, perm);
   return {
     byteLength: length,
     read,
@@ -27,31 +29,13 @@ export function permuted(
   };
 }
 
-function move(source: Uint8Array, dtype: DType, shape: readonly number[], perm: readonly number[]): Uint8Array {
-  const result = new Uint8Array(source.length);
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, dim) => product * dim, 1));
-  const dims = perm.map((axis) => shape[axis] as number);
-  const steps = perm.map((axis) => strides[axis] as number);
-  const { bits } = DTYPES[dtype];
-  const width = bits / 8;
-  const index = dims.map(() => 0);
-  let from = 0;
+/** Elements of 4 bits, two in a byte, the first in the lower half. */
+function moveHalves(source: Uint8Array, shape: readonly number[], perm: readonly number[]): Uint8Array {
   const count = elementCount(shape);
-  for (let to = 0; to < count; to++) {
-    if (bits === 4) {
-      const code = ((source[from >> 1] as number) >> (from % 2 === 0 ? 0 : 4)) & 15;
-      result[to >> 1] = (result[to >> 1] as number) | (code << (to % 2 === 0 ? 0 : 4));
-    } else {
-      for (let byte = 0; byte < width; byte++) result[to * width + byte] = source[from * width + byte] as number;
-    }
-    // The next element in the order of the result.
-    for (let axis = dims.length - 1; axis >= 0; axis--) {
-      from += steps[axis] as number;
-      index[axis] = (index[axis] as number) + 1;
-      if ((index[axis] as number) < (dims[axis] as number)) break;
-      from -= (steps[axis] as number) * (dims[axis] as number);
-      index[axis] = 0;
-    }
-  }
-  return result;
+  const codes = Uint8Array.from(
+    { length: count },
+    (_, at) => ((source[at >> 1] as number) >> (at % 2 === 0 ? 0 : 4)) & 15,
+  );
+  const moved = permuteBytes(codes, shape, perm);
+  return source.map((_, at) => (moved[2 * at] as number) | ((moved[2 * at + 1] ?? 0) << 4));
 }
