@@ -13,7 +13,7 @@ import type { Model } from '../graph/model.ts';
 import type { Session } from '../lib/engine.ts';
 import { BatchRows } from '../metrics/rows.ts';
 import { findPass } from '../passes/registry.ts';
-import { HoneError } from '../protocol/errors.ts';
+import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { RunRequest } from '../protocol/request.ts';
 import { checkClasses, findTaskOf, sizeOfBatch } from './evaluation-task.ts';
 import { tryGuess } from './guessed-inputs.ts';
@@ -38,12 +38,23 @@ export async function checkData(model: Model, request: RunRequest, context: JobC
     if (session === null) return;
     for (const [index, data] of sets.entries()) {
       await context.progress({ phase: 'checking the data', done: index, total: sets.length, detail: data.name });
-      await checkDataset(data, { signature, session, request, judged: paths[index] === evaluation });
+      await checkDataset(data, { signature, session, request, judged: paths[index] === evaluation }).catch(
+        (thrown: unknown) => {
+          throw inFile(toHoneError(thrown), paths[index] ?? data.name);
+        },
+      );
     }
   } finally {
     await session?.release();
     for (const data of sets) await data.close();
   }
+}
+
+/** Names of samples are row numbers or paths within the data, so the error says which data. */
+function inFile(error: HoneError, file: string): HoneError {
+  return error.where === undefined
+    ? new HoneError(error.code, error.message, { where: { file }, cause: error })
+    : error;
 }
 
 /** A recipe that calibrates without data does so on inputs that are made up, which a model of open sizes may not take. */

@@ -130,7 +130,7 @@ export const DATA = {
   group: 'group',
   table: 'Samples as rows of numbers',
   notANumber: 'not a number',
-  stretched: 'shown from its smallest to its largest number',
+  stretched: 'contrast stretched',
   unknownToken: 'no token',
   moreTokens: (count: number) => `${plural(count, 'more token')}`,
   filledUp: (count: number) => `filled up with ${plural(count, 'token')} that the mask leaves out`,

@@ -65,7 +65,7 @@ describe('checkData', () => {
   it('tells of a label past the classes wherever it stands, but not where it is not used', async () => {
     const data = await writeNpz(join(temporaryFolder(), 'data.npz'), { x: FORTY, labels: labels(3) });
     const message = 'The label of 39 is 3; the model has the classes 0 to 2.';
-    expect(await check({ evaluation: data })).toMatchObject({ code: 'labels-invalid', message });
+    expect(await check({ evaluation: data })).toMatchObject({ code: 'labels-invalid', message, where: { file: data } });
     expect(await check({ calibration: data })).toBe('fits');
     // Of 2 samples, in the shares of the classes, the odd one is none.
     expect(await check({ evaluation: data, samples: 2 })).toBe('fits');
