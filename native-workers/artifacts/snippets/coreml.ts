@@ -1,7 +1,7 @@
 /** An example for Core ML in Swift. Xcode compiles the package of a target into a folder that ends in `.mlmodelc`. */
 import { inComment, swiftString } from './literals.ts';
-import { elementOf, swiftInputs, swiftLabels, swiftOutputs, swiftPixels, swiftRanking } from './swift.ts';
-import { joined, pictureOf, type SnippetRequest } from './values.ts';
+import { elementOf, swiftDictionary, swiftExample, swiftInputs } from './swift.ts';
+import type { SnippetRequest } from './values.ts';
 
 export function coremlSwift(request: SnippetRequest): string {
   const { signature, file, requires } = request;
@@ -20,29 +20,20 @@ export function coremlSwift(request: SnippetRequest): string {
     (value, index) =>
       `        output${index}: MLShapedArray<${elementOf(value)}>(result.featureValue(for: ${swiftString(value.name)})!.multiArrayValue!).scalars`,
   );
-  const modules = ['CoreML', 'Foundation'];
-  if (isImage) modules.push('Vision');
-  if (isImage || pictureOf(request) !== null) modules.push('CoreGraphics');
-  return joined([
-    `// Runs ${inComment(file)}, added to the target in Xcode, on iOS ${requires['iOS'] ?? ''} or newer.`,
-    modules
-      .sort()
-      .map((module) => `import ${module}`)
-      .join('\n'),
-    swiftLabels(request),
-    swiftOutputs(request),
-    isImage ? null : swiftPixels(request),
-    `func run(${inputs.flatMap(({ parameters }) => parameters).join(', ')}) throws -> Outputs {
-${inputs.flatMap(({ prepare }) => prepare.map((line) => `    ${line}\n`)).join('')}    let compiled = Bundle.main.url(forResource: ${swiftString(name)}, withExtension: "mlmodelc")!
+  return swiftExample({
+    request,
+    inputs,
+    about: `// Runs ${inComment(file)}, added to the target in Xcode, on iOS ${requires['iOS'] ?? ''} or newer.`,
+    modules: ['CoreML', 'Foundation', ...(isImage ? ['Vision'] : [])],
+    takesPictures: isImage,
+    body: `    let compiled = Bundle.main.url(forResource: ${swiftString(name)}, withExtension: "mlmodelc")!
     let model = try MLModel(contentsOf: compiled)
-    let inputs: [String: MLFeatureValue] = [${feeds.length === 0 ? ':' : `\n${feeds.join('\n')}\n    `}]
+    let inputs: [String: MLFeatureValue] = ${swiftDictionary(feeds)}
     let result = try model.prediction(from: MLDictionaryFeatureProvider(dictionary: inputs))
     return Outputs(
 ${results.join(',\n')}
-    )
-}`,
-    swiftRanking(request),
-  ]);
+    )`,
+  });
 }
 
 /** Core ML resizes a picture to what the model takes; scale and bias are inside the model. */

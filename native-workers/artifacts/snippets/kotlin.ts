@@ -5,6 +5,8 @@ import {
   described,
   type Extent,
   extentOf,
+  joined,
+  lengthCondition,
   type Picture,
   pictureOf,
   pictureSizes,
@@ -56,6 +58,7 @@ export function kotlinInputs(request: SnippetRequest): KotlinInput[] {
   return request.signature.inputs.map((value, index) => {
     const given = `input${index}`;
     const extent = extentOf(value);
+    const condition = lengthCondition(`${given}.size`, extent);
     if (picture !== null) {
       return {
         value,
@@ -74,7 +77,7 @@ export function kotlinInputs(request: SnippetRequest): KotlinInput[] {
         ...(extent.sizes === null ? [`shape${index}: LongArray`] : []),
       ],
       prepare: [
-        ...checkOf(given, extent),
+        ...(condition === null ? [] : [`require(${condition})`]),
         ...(quantization === undefined
           ? []
           : [
@@ -85,12 +88,6 @@ export function kotlinInputs(request: SnippetRequest): KotlinInput[] {
       shape: extent.sizes === null ? { array: `shape${index}` } : { sizes: kotlinSizes(given, extent).join(', ') },
     };
   });
-}
-
-function checkOf(given: string, { sizes, count }: Extent): string[] {
-  if (sizes === null) return [];
-  if (!sizes.includes(null)) return [`require(${given}.size == ${count})`];
-  return count > 1 ? [`require(${given}.size % ${count} == 0)`] : [];
 }
 
 function kotlinSizes(given: string, { sizes, count }: Extent): string[] {
@@ -113,12 +110,41 @@ export function realOutput(value: SignatureValue, code: string): string {
   return `real${capital(dtype)}(${code}, ${numberLiteral(quantization.scale, 'f')}, ${quantization.zeroPoint})`;
 }
 
-export function kotlinLabels({ labels }: SnippetRequest): string | null {
+export interface KotlinExample {
+  readonly request: SnippetRequest;
+  readonly inputs: readonly KotlinInput[];
+  /** What it runs on, in a comment at its head. */
+  readonly about: string;
+  /** Classes of the runtime. */
+  readonly imports: readonly string[];
+  /** Functions of the runtime's own. */
+  readonly helpers?: string;
+  /** Statements that make a value of `Outputs` of the prepared inputs, indented by four. */
+  readonly body: string;
+}
+
+export function kotlinExample({ request, inputs, about, imports, helpers, body }: KotlinExample): string {
+  const parameters = ['context: Context', ...inputs.flatMap((input) => input.parameters)].join(', ');
+  const prepare = inputs.flatMap((input) => input.prepare.map((line) => `    ${line}\n`)).join('');
+  return joined([
+    about,
+    kotlinImports(request, imports),
+    kotlinLabels(request),
+    kotlinOutputs(request),
+    kotlinPixels(request),
+    kotlinQuantization(request),
+    helpers ?? null,
+    `fun run(${parameters}): Outputs {\n${prepare}${body}\n}`,
+    kotlinRanking(request),
+  ]);
+}
+
+function kotlinLabels({ labels }: SnippetRequest): string | null {
   if (labels === null || labels.length > MOST_LABELS) return null;
   return `private val LABELS = listOf(\n${labels.map((label) => `    ${kotlinString(label)},`).join('\n')}\n)`;
 }
 
-export function kotlinOutputs({ signature }: SnippetRequest): string {
+function kotlinOutputs({ signature }: SnippetRequest): string {
   const fields = signature.outputs.map(
     (value, index) => `    // ${described(value)}\n    val output${index}: ${outputArray(value)},`,
   );
@@ -126,7 +152,7 @@ export function kotlinOutputs({ signature }: SnippetRequest): string {
 }
 
 /** The classes by score; null where there are no labels, or no output has a score for each. */
-export function kotlinRanking(request: SnippetRequest): string | null {
+function kotlinRanking(request: SnippetRequest): string | null {
   const { labels } = request;
   const scores = scoresOf(request);
   if (labels === null || scores === -1) return null;
@@ -137,7 +163,7 @@ export function kotlinRanking(request: SnippetRequest): string | null {
 }
 
 /** Conversions between real and stored values, for the integer types that are quantized here. */
-export function kotlinQuantization(request: SnippetRequest): string | null {
+function kotlinQuantization(request: SnippetRequest): string | null {
   const { inputs, outputs } = request.signature;
   const types = (values: readonly SignatureValue[]): string[] => [
     ...new Set(values.flatMap(({ dtype, quantization }) => (quantization === undefined ? [] : [dtype]))),
@@ -157,7 +183,7 @@ export function kotlinQuantization(request: SnippetRequest): string | null {
 }
 
 /** The function that makes an input of a picture, as the data sets of Hone do; null where no picture goes in. */
-export function kotlinPixels(request: SnippetRequest): string | null {
+function kotlinPixels(request: SnippetRequest): string | null {
   const picture = pictureOf(request);
   const [value] = request.signature.inputs;
   if (picture === null || value === undefined) return null;
@@ -201,7 +227,7 @@ function normalised({ scale, mean, std }: Picture, { dtype }: SignatureValue, co
 }
 
 /** Sorted, without doubles. */
-export function kotlinImports(request: SnippetRequest, own: readonly string[]): string {
+function kotlinImports(request: SnippetRequest, own: readonly string[]): string {
   const hasPicture = pictureOf(request) !== null;
   const pixels = kotlinPixels(request) ?? '';
   const text = pixels + (kotlinQuantization(request) ?? '');

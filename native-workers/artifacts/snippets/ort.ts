@@ -1,27 +1,16 @@
 /** Examples for ONNX Runtime: its Java API on Android, its Objective-C API from Swift. */
 import type { SignatureValue } from '../target.ts';
-import {
-  kotlinImports,
-  kotlinInputs,
-  kotlinLabels,
-  kotlinOutputs,
-  kotlinPixels,
-  kotlinQuantization,
-  kotlinRanking,
-  realOutput as kotlinReal,
-} from './kotlin.ts';
+import { kotlinExample, kotlinInputs, realOutput as kotlinReal } from './kotlin.ts';
 import { inComment, kotlinString, swiftString } from './literals.ts';
 import {
   elementOf,
   SWIFT_ELEMENTS,
+  swiftDictionary,
+  swiftExample,
   swiftInputs,
-  swiftLabels,
-  swiftOutputs,
-  swiftPixels,
-  swiftRanking,
   realOutput as swiftReal,
 } from './swift.ts';
-import { joined, pictureOf, type SnippetRequest, withoutApi } from './values.ts';
+import { type SnippetRequest, withoutApi } from './values.ts';
 
 /** ONNX Runtime's Java API by element type: the buffer, and the type that bytes alone do not tell. */
 const BUFFERS: Readonly<Record<string, readonly [buffer: string, type: string | null, read: string, array: string]>> = {
@@ -62,19 +51,16 @@ export function ortKotlin(request: SnippetRequest): string {
   );
   const classes = ['OnnxTensor', 'OnnxValue', 'OrtEnvironment'];
   if (signature.inputs.some(({ dtype }) => BUFFERS[dtype]?.[1] !== null)) classes.push('OnnxJavaType');
-  return joined([
-    `// Runs ${inComment(file)}, put into the assets of the app, on ONNX Runtime ${requires['ONNX Runtime'] ?? ''} or newer:\n// implementation("com.microsoft.onnxruntime:onnxruntime-android:VERSION"), or a build with required_operators.config.`,
-    kotlinImports(request, [
+  return kotlinExample({
+    request,
+    inputs,
+    about: `// Runs ${inComment(file)}, put into the assets of the app, on ONNX Runtime ${requires['ONNX Runtime'] ?? ''} or newer:\n// implementation("com.microsoft.onnxruntime:onnxruntime-android:VERSION"), or a build with required_operators.config.`,
+    imports: [
       ...classes.map((name) => `ai.onnxruntime.${name}`),
       ...signature.inputs.map(({ dtype }) => `java.nio.${BUFFERS[dtype]?.[0]}`),
-    ]),
-    kotlinLabels(request),
-    kotlinOutputs(request),
-    kotlinPixels(request),
-    kotlinQuantization(request),
-    kotlinReaders(signature.outputs),
-    `fun run(${['context: Context', ...inputs.flatMap(({ parameters }) => parameters)].join(', ')}): Outputs {
-${inputs.flatMap(({ prepare }) => prepare.map((line) => `    ${line}\n`)).join('')}    val environment = OrtEnvironment.getEnvironment()
+    ],
+    helpers: kotlinReaders(signature.outputs),
+    body: `    val environment = OrtEnvironment.getEnvironment()
     val model = context.assets.open(${kotlinString(file)}).use { it.readBytes() }
     environment.createSession(model).use { session ->
         val inputs = mapOf<String, OnnxTensor>(
@@ -89,10 +75,8 @@ ${results.join('\n')}
         } finally {
             inputs.values.forEach { it.close() }
         }
-    }
-}`,
-    kotlinRanking(request),
-  ]);
+    }`,
+  });
 }
 
 function kotlinBuffer({ dtype }: SignatureValue, array: string): string {
@@ -139,31 +123,23 @@ export function ortSwift(request: SnippetRequest): string {
       `        output${index}: ${swiftReal(value, `elements(try results[${swiftString(value.name)}]!.tensorData() as Data, ${elementOf(value)}.self)`)}`,
   );
   const names = signature.outputs.map(({ name }) => swiftString(name)).join(', ');
-  return joined([
-    `// Runs ${inComment(file)}, a resource of the app, on ONNX Runtime ${requires['ONNX Runtime'] ?? ''} or newer: the Swift package\n// onnxruntime-swift-package-manager of Microsoft, or a build with required_operators.config.`,
-    ['import Foundation', 'import OnnxRuntimeBindings', ...(pictureOf(request) === null ? [] : ['import CoreGraphics'])]
-      .sort()
-      .join('\n'),
-    swiftLabels(request),
-    swiftOutputs(request),
-    swiftPixels(request),
-    inputs.length === 0
-      ? null
-      : `private func tensor<Element>(_ values: [Element], _ type: ORTTensorElementDataType, _ shape: [Int]) throws -> ORTValue {
+  const tensor = `private func tensor<Element>(_ values: [Element], _ type: ORTTensorElementDataType, _ shape: [Int]) throws -> ORTValue {
     let data = values.withUnsafeBytes { NSMutableData(bytes: $0.baseAddress, length: $0.count) }
     return try ORTValue(tensorData: data, elementType: type, shape: shape.map { NSNumber(value: $0) })
-}`,
-    SWIFT_ELEMENTS,
-    `func run(${inputs.flatMap(({ parameters }) => parameters).join(', ')}) throws -> Outputs {
-${inputs.flatMap(({ prepare }) => prepare.map((line) => `    ${line}\n`)).join('')}    let environment = try ORTEnv(loggingLevel: .warning)
+}`;
+  return swiftExample({
+    request,
+    inputs,
+    about: `// Runs ${inComment(file)}, a resource of the app, on ONNX Runtime ${requires['ONNX Runtime'] ?? ''} or newer: the Swift package\n// onnxruntime-swift-package-manager of Microsoft, or a build with required_operators.config.`,
+    modules: ['Foundation', 'OnnxRuntimeBindings'],
+    helpers: [inputs.length === 0 ? null : tensor, SWIFT_ELEMENTS],
+    body: `    let environment = try ORTEnv(loggingLevel: .warning)
     let path = Bundle.main.path(forResource: ${swiftString(file)}, ofType: nil)!
     let session = try ORTSession(env: environment, modelPath: path, sessionOptions: nil)
-    let inputs: [String: ORTValue] = [${feeds.length === 0 ? ':' : `\n${feeds.join('\n')}\n    `}]
+    let inputs: [String: ORTValue] = ${swiftDictionary(feeds)}
     let results = try session.run(withInputs: inputs, outputNames: [${names}], runOptions: nil)
     return Outputs(
 ${results.join(',\n')}
-    )
-}`,
-    swiftRanking(request),
-  ]);
+    )`,
+  });
 }

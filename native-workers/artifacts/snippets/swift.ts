@@ -5,6 +5,8 @@ import {
   described,
   type Extent,
   extentOf,
+  joined,
+  lengthCondition,
   type Picture,
   pictureOf,
   pictureSizes,
@@ -47,6 +49,7 @@ export function swiftInputs(request: SnippetRequest): SwiftInput[] {
   return request.signature.inputs.map((value, index) => {
     const given = `input${index}`;
     const extent = extentOf(value);
+    const condition = lengthCondition(`${given}.count`, extent);
     if (picture !== null) {
       return {
         value,
@@ -65,7 +68,7 @@ export function swiftInputs(request: SnippetRequest): SwiftInput[] {
         ...(extent.sizes === null ? [`shape${index}: [Int]`] : []),
       ],
       prepare: [
-        ...checkOf(given, extent),
+        ...(condition === null ? [] : [`precondition(${condition})`]),
         ...(quantization === undefined
           ? []
           : [
@@ -78,12 +81,6 @@ export function swiftInputs(request: SnippetRequest): SwiftInput[] {
   });
 }
 
-function checkOf(given: string, { sizes, count }: Extent): string[] {
-  if (sizes === null) return [];
-  if (!sizes.includes(null)) return [`precondition(${given}.count == ${count})`];
-  return count > 1 ? [`precondition(${given}.count % ${count} == 0)`] : [];
-}
-
 function swiftSizes(given: string, { sizes, count }: Extent): string[] {
   return (sizes ?? []).map((size) => String(size ?? `${given}.count${count > 1 ? ` / ${count}` : ''}`));
 }
@@ -94,13 +91,52 @@ export function realOutput({ quantization }: SignatureValue, values: string): st
   return `${values}.map { (Float($0) - ${numberLiteral(quantization.zeroPoint)}) * ${numberLiteral(quantization.scale)} }`;
 }
 
-export function swiftLabels({ labels }: SnippetRequest): string | null {
+export interface SwiftExample {
+  readonly request: SnippetRequest;
+  readonly inputs: readonly Pick<SwiftInput, 'parameters' | 'prepare'>[];
+  /** What it runs on, in a comment at its head. */
+  readonly about: string;
+  readonly modules: readonly string[];
+  /** The runtime takes pictures as they are. */
+  readonly takesPictures?: boolean;
+  /** Functions of the runtime's own. */
+  readonly helpers?: readonly (string | null)[];
+  /** Statements that make a value of `Outputs` of the prepared inputs, indented by four. */
+  readonly body: string;
+}
+
+export function swiftExample(example: SwiftExample): string {
+  const { request, inputs, about, modules, takesPictures = false, helpers = [], body } = example;
+  const hasPixels = takesPictures || pictureOf(request) !== null;
+  const parameters = inputs.flatMap((input) => input.parameters).join(', ');
+  const prepare = inputs.flatMap((input) => input.prepare.map((line) => `    ${line}\n`)).join('');
+  return joined([
+    about,
+    [...modules, ...(hasPixels ? ['CoreGraphics'] : [])]
+      .sort()
+      .map((module) => `import ${module}`)
+      .join('\n'),
+    swiftLabels(request),
+    swiftOutputs(request),
+    takesPictures ? null : swiftPixels(request),
+    ...helpers,
+    `func run(${parameters}) throws -> Outputs {\n${prepare}${body}\n}`,
+    swiftRanking(request),
+  ]);
+}
+
+/** A literal `[String: TYPE]` of lines that stand in it; empty ones are written `[:]`. */
+export function swiftDictionary(lines: readonly string[]): string {
+  return lines.length === 0 ? '[:]' : `[\n${lines.join('\n')}\n    ]`;
+}
+
+function swiftLabels({ labels }: SnippetRequest): string | null {
   return labels === null
     ? null
     : `let labels: [String] = [\n${labels.map((label) => `    ${swiftString(label)},`).join('\n')}\n]`;
 }
 
-export function swiftOutputs({ signature }: SnippetRequest): string {
+function swiftOutputs({ signature }: SnippetRequest): string {
   const fields = signature.outputs.map(
     (value, index) =>
       `    // ${described(value)}\n    let output${index}: [${value.quantization === undefined ? elementOf(value) : 'Float'}]`,
@@ -109,7 +145,7 @@ export function swiftOutputs({ signature }: SnippetRequest): string {
 }
 
 /** The classes by score; null where there are no labels, or no output has a score for each. */
-export function swiftRanking(request: SnippetRequest): string | null {
+function swiftRanking(request: SnippetRequest): string | null {
   const scores = scoresOf(request);
   const value = request.signature.outputs[scores];
   if (value === undefined) return null;
@@ -126,7 +162,7 @@ export const SWIFT_ELEMENTS = `private func elements<Element>(_ data: Data, _ ty
 }`;
 
 /** The function that makes an input of a picture, as the data sets of Hone do; null where no picture goes in. */
-export function swiftPixels(request: SnippetRequest): string | null {
+function swiftPixels(request: SnippetRequest): string | null {
   const picture = pictureOf(request);
   const [value] = request.signature.inputs;
   if (picture === null || value === undefined) return null;

@@ -1,26 +1,15 @@
 /** Examples for TFLite files: LiteRT's CompiledModel on Android, the signature runner of TensorFlow Lite in Swift. */
-import {
-  kotlinImports,
-  kotlinInputs,
-  kotlinLabels,
-  kotlinOutputs,
-  kotlinPixels,
-  kotlinQuantization,
-  kotlinRanking,
-  realOutput as kotlinReal,
-} from './kotlin.ts';
+import { kotlinExample, kotlinInputs, realOutput as kotlinReal } from './kotlin.ts';
 import { inComment, kotlinString, swiftString } from './literals.ts';
 import {
   elementOf,
   SWIFT_ELEMENTS,
+  swiftDictionary,
+  swiftExample,
   swiftInputs,
-  swiftLabels,
-  swiftOutputs,
-  swiftPixels,
-  swiftRanking,
   realOutput as swiftReal,
 } from './swift.ts';
-import { joined, pictureOf, type SnippetRequest, withoutApi } from './values.ts';
+import { type SnippetRequest, withoutApi } from './values.ts';
 
 /** Methods of LiteRT's TensorBuffer by element type; bytes without a sign go through those of int8. */
 const ACCESS: Readonly<Record<string, string>> = {
@@ -53,18 +42,12 @@ export function tfliteKotlin(request: SnippetRequest): string {
     (value) =>
       `                ${kotlinReal(value, `outputs.getValue(${kotlinString(value.name)}).read${ACCESS[value.dtype]}()`)},`,
   );
-  return joined([
-    `// Runs ${inComment(file)}, put into the assets of the app, on LiteRT: implementation("com.google.ai.edge.litert:litert:2.1.0") or newer.\n// Its operators are those of TensorFlow Lite ${requires['TensorFlow Lite'] ?? ''}.`,
-    kotlinImports(
-      request,
-      ['Accelerator', 'CompiledModel', 'TensorBuffer'].map((name) => `com.google.ai.edge.litert.${name}`),
-    ),
-    kotlinLabels(request),
-    kotlinOutputs(request),
-    kotlinPixels(request),
-    kotlinQuantization(request),
-    `fun run(${['context: Context', ...inputs.flatMap(({ parameters }) => parameters)].join(', ')}): Outputs {
-${inputs.flatMap(({ prepare }) => prepare.map((line) => `    ${line}\n`)).join('')}    val options = CompiledModel.Options(Accelerator.CPU)
+  return kotlinExample({
+    request,
+    inputs,
+    about: `// Runs ${inComment(file)}, put into the assets of the app, on LiteRT: implementation("com.google.ai.edge.litert:litert:2.1.0") or newer.\n// Its operators are those of TensorFlow Lite ${requires['TensorFlow Lite'] ?? ''}.`,
+    imports: ['Accelerator', 'CompiledModel', 'TensorBuffer'].map((name) => `com.google.ai.edge.litert.${name}`),
+    body: `    val options = CompiledModel.Options(Accelerator.CPU)
     return CompiledModel.create(context.assets, ${kotlinString(file)}, options).use { model ->
         val inputs = mapOf<String, TensorBuffer>(${buffers(signature.inputs, 'Input')}
         )
@@ -78,10 +61,8 @@ ${reads.join('\n')}
         } finally {
             (inputs.values + outputs.values).forEach { it.close() }
         }
-    }
-}`,
-    kotlinRanking(request),
-  ]);
+    }`,
+  });
 }
 
 export function tfliteSwift(request: SnippetRequest): string {
@@ -101,25 +82,19 @@ export function tfliteSwift(request: SnippetRequest): string {
     (value, index) =>
       `        output${index}: ${swiftReal(value, `elements(try runner.output(named: ${swiftString(value.name)}).data, ${elementOf(value)}.self)`)}`,
   );
-  return joined([
-    `// Runs ${inComment(file)}, a resource of the app, on the pod TensorFlowLiteSwift; its operators are those of\n// TensorFlow Lite ${requires['TensorFlow Lite'] ?? ''}.`,
-    ['import Foundation', 'import TensorFlowLite', ...(pictureOf(request) === null ? [] : ['import CoreGraphics'])]
-      .sort()
-      .join('\n'),
-    swiftLabels(request),
-    swiftOutputs(request),
-    swiftPixels(request),
-    SWIFT_ELEMENTS,
-    `func run(${inputs.flatMap(({ parameters }) => parameters).join(', ')}) throws -> Outputs {
-${inputs.flatMap(({ prepare }) => prepare.map((line) => `    ${line}\n`)).join('')}    let path = Bundle.main.path(forResource: ${swiftString(file)}, ofType: nil)!
+  return swiftExample({
+    request,
+    inputs,
+    about: `// Runs ${inComment(file)}, a resource of the app, on the pod TensorFlowLiteSwift; its operators are those of\n// TensorFlow Lite ${requires['TensorFlow Lite'] ?? ''}.`,
+    modules: ['Foundation', 'TensorFlowLite'],
+    helpers: [SWIFT_ELEMENTS],
+    body: `    let path = Bundle.main.path(forResource: ${swiftString(file)}, ofType: nil)!
     let interpreter = try Interpreter(modelPath: path)
     let runner = try interpreter.signatureRunner(with: "serving_default")
-    let inputs: [String: Data] = [${feeds.length === 0 ? ':' : `\n${feeds.join('\n')}\n    `}]
+    let inputs: [String: Data] = ${swiftDictionary(feeds)}
     try runner.invoke(with: inputs)
     return Outputs(
 ${results.join(',\n')}
-    )
-}`,
-    swiftRanking(request),
-  ]);
+    )`,
+  });
 }

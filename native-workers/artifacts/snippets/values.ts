@@ -48,6 +48,13 @@ export function extentOf({ shape }: SignatureValue): Extent {
   return { sizes: sizes.filter((dim) => dim === null).length > 1 ? null : sizes, count };
 }
 
+/** What must hold for an array of `length` elements to be of this extent, as code of either language; null where anything may. */
+export function lengthCondition(length: string, { sizes, count }: Extent): string | null {
+  if (sizes === null) return null;
+  if (!sizes.includes(null)) return `${length} == ${count}`;
+  return count > 1 ? `${length} % ${count} == 0` : null;
+}
+
 /** null where the preparation is not known, or where the model takes more than one picture. */
 export function pictureOf({ signature, preprocess }: SnippetRequest): Picture | null {
   const [input, ...others] = signature.inputs;
