@@ -2,33 +2,24 @@
  * The main job as a user does it, with real workers: drop, inspect, choose, run, read the report, check it, run again, cancel,
  * resume, compare, open the saved report, delete. The same over every host. The steps build on each other, in one studio.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { openStudio, ROOT, type StudioPage, studioHosts } from '../helpers/studio.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { servedStudio } from '../helpers/served-studio.ts';
+import { ROOT, type StudioPage, studioHosts } from '../helpers/studio.ts';
 
 const SAMPLE = join(ROOT, 'assets/samples/printed-letters');
 const MODEL = join(SAMPLE, 'model.onnx');
 
 describe.each(studioHosts())('the studio over the %s host', (host) => {
+  const served = servedStudio(host);
   let folder: string;
   let studio: StudioPage;
   let first: string;
   let second: string;
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'hone-e2e-'));
-    studio = await openStudio(host, { library: join(folder, 'library') });
-  });
-
-  afterEach(() => {
-    expect(studio.troubles).toEqual([]);
-  });
-
-  afterAll(async () => {
-    await studio?.close();
-    await rm(folder, { recursive: true, force: true });
+  beforeAll(() => {
+    ({ folder, studio } = served);
   });
 
   it('teaches on an empty library', async () => {

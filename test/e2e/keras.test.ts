@@ -1,10 +1,9 @@
 /** A Keras file in the studio, with real workers: dropped, looked at, optimized, packaged, its report read. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { servedStudio } from '../helpers/served-studio.ts';
 import { hasShared, SHARED } from '../helpers/shared.ts';
-import { openStudio, ROOT, type StudioPage, studioHosts } from '../helpers/studio.ts';
+import { ROOT, type StudioPage, studioHosts } from '../helpers/studio.ts';
 
 const MODELS = [
   { name: 'nested-3.h5', path: join(ROOT, 'test/golden/keras/nested-3.h5'), input: /a\s*float32\s*batch × 6 × 6 × 3/ },
@@ -20,21 +19,11 @@ const MODELS = [
 ];
 
 describe.each(studioHosts())('a Keras model in the studio over the %s host', (host) => {
-  let folder: string;
+  const served = servedStudio(host);
   let studio: StudioPage;
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'hone-e2e-'));
-    studio = await openStudio(host, { library: join(folder, 'library') });
-  });
-
-  afterEach(() => {
-    expect(studio.troubles).toEqual([]);
-  });
-
-  afterAll(async () => {
-    await studio?.close();
-    await rm(folder, { recursive: true, force: true });
+  beforeAll(() => {
+    ({ studio } = served);
   });
 
   it.each(MODELS)('is read, optimized and packaged: $name', async ({ path, input }) => {

@@ -2,23 +2,23 @@
  * Packages for devices as they are made, with real workers and runtimes: the table fills while it is watched, is there again when the
  * page is loaded during the run, and keeps what was made of a run that is cancelled.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type PackageFacts, packageFactsSchema } from '../../native-workers/protocol/package-facts.ts';
-import { openStudio, ROOT, type StudioPage, studioHosts } from '../helpers/studio.ts';
+import { servedStudio } from '../helpers/served-studio.ts';
+import { ROOT, type StudioPage, studioHosts } from '../helpers/studio.ts';
 
 const SAMPLE = join(ROOT, 'assets/samples/printed-letters');
 const TARGETS = ['ONNX Runtime Mobile', 'TensorFlow Lite', 'Core ML'];
 
 describe.each(studioHosts())('packages in the studio over the %s host', (host) => {
+  const served = servedStudio(host);
   let folder: string;
   let studio: StudioPage;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'hone-e2e-'));
-    studio = await openStudio(host, { library: join(folder, 'library') });
+    ({ folder, studio } = served);
     await studio.openModel(join(SAMPLE, 'model.onnx'));
     await studio.choosePreset('Clean up');
     await studio.drop([join(SAMPLE, 'test.zip')], studio.page.getByRole('region', { name: 'Evaluation' }));
@@ -31,15 +31,6 @@ describe.each(studioHosts())('packages in the studio over the %s host', (host) =
     await studio.fill('Most samples', '60');
     await studio.fill('Time for it', '1');
     for (const name of TARGETS) await studio.page.getByRole('checkbox', { name }).click();
-  });
-
-  afterEach(() => {
-    expect(studio.troubles).toEqual([]);
-  });
-
-  afterAll(async () => {
-    await studio?.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   const table = () => studio.page.getByRole('region', { name: /^Targets/ });
