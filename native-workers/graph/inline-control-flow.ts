@@ -31,7 +31,27 @@ export function inlineControlFlow(model: Model, types: ReadonlyMap<Value, ValueT
     graph.removeNode(node);
     count++;
   }
+  if (count > 0) makeRangesScalar(graph, types);
   return count;
+}
+
+/**
+ * A bound of Range that came out of a branch may be a vector of one, as in the body of ONNX's AffineGrid: the engine takes it
+ * while it does not know the shape, and no longer once the branch is gone.
+ */
+function makeRangesScalar(graph: Graph, types: ReadonlyMap<Value, ValueType>): void {
+  const isScalar = (value: Value): boolean => {
+    const type = types.get(value) ?? value.type;
+    return value.tensor?.shape.length === 0 || (type?.kind === 'tensor' && type.shape?.length === 0);
+  };
+  for (const node of [...graph.nodes]) {
+    if (!node.is('Range')) continue;
+    node.inputs.forEach((input, index) => {
+      if (input === null || isScalar(input)) return;
+      const shape = graph.addInitializer(graph.uniqueName(`${node.label}/scalar`), tensorFromInt64([], [0]));
+      node.setInput(index, add(graph, 'Reshape', [input, shape], `${node.label}/bound_${index}`));
+    });
+  }
 }
 
 /** The values that the node gives, made by nodes of the graph; null when it cannot be written out. */

@@ -113,6 +113,29 @@ describe('inlineControlFlow', () => {
     expect([...model.graph.nodes].some((node) => node.is('If'))).toBe(true);
   });
 
+  it('makes a scalar of a bound of Range that a branch gives as a vector', async () => {
+    const build = new ModelBuilder();
+    const given = build.input('count', [1], 'int64');
+    const branch = (name: string): Graph => {
+      const graph = new Graph(name);
+      graph.outputs.push(step(graph, 'Identity', [given], `${name}_count`));
+      return graph;
+    };
+    const condition = build.graph.addInitializer('yes', scalarTensor('bool', 1));
+    const branches = { then_branch: graphAttribute(branch('then')), else_branch: graphAttribute(branch('else')) };
+    const bound = build.op('If', [condition], 'bound', branches);
+    const [zero, one] = [0, 1].map((value) =>
+      build.graph.addInitializer(`n${value}`, scalarTensor('int64', value)),
+    ) as [Value, Value];
+    const model = build.outputs(build.op('Range', [zero, bound, one], 'y')).model();
+    const [y] = model.graph.outputs;
+    if (y !== undefined) y.type = tensorType('int64', null);
+    expect(inlineControlFlow(model, new Map())).toBe(1);
+    validate(model);
+    const count = { dtype: 'int64', shape: [1], data: BigInt64Array.of(4n) } as const;
+    expect(await run(model, { count })).toEqual({ y: [0, 1, 2, 3] });
+  });
+
   it('writes out a loop of a known number of steps, with the rows that it collects', async () => {
     const { count, before, after } = await inlined(doubling(4), { x: X });
     expect(count).toBe(1);
