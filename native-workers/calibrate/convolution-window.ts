@@ -38,38 +38,47 @@ export function convolutionShape(node: Node, weightShape: readonly number[]): Co
   };
 }
 
-/**
- * Fills `into` with those `elements` of the window [kernel position, channel] that one output position reads; outside the picture
- * stands the code of zero.
- */
-export function readWindow(
+/** Fills `into` with the elements that the output position `place` of a sample reads for a group. */
+export type WindowReader = (sample: number, group: number, place: number, into: Uint8Array) => void;
+
+/** Reads those `elements` of windows [kernel position, channel] of `codes`; outside the picture stands the code of zero. */
+export function windowReader(
   codes: HostTensor,
   outputShape: readonly number[],
   convolution: ConvolutionShape,
-  at: { readonly sample: number; readonly group: number; readonly place: number },
   zeroPoint: number,
   elements: Int32Array,
-  into: Uint8Array,
-): void {
+): WindowReader {
   const data = codes.data as Uint8Array;
   const flat = codes.shape.length === 3;
   const channels = codes.shape[1] ?? 1;
   const [height, width] = flat ? [1, codes.shape[2] ?? 1] : [codes.shape[2] ?? 1, codes.shape[3] ?? 1];
   const outputs: [number, number] = flat ? [1, outputShape[2] ?? 1] : [outputShape[2] ?? 1, outputShape[3] ?? 1];
   const [top, left] = convolution.pads ?? samePads(convolution, [height, width], outputs);
-  const row = Math.floor(at.place / outputs[1]) * convolution.strides[0] - top;
-  const column = (at.place % outputs[1]) * convolution.strides[1] - left;
-  const first = at.sample * channels + at.group * convolution.inputs;
-  const { inputs, kernel, dilations } = convolution;
-  for (let index = 0; index < elements.length; index++) {
-    const element = elements[index] as number;
-    const place = Math.floor(element / inputs);
-    const y = row + Math.floor(place / kernel[1]) * dilations[0];
-    const x = column + (place % kernel[1]) * dilations[1];
-    const inside = y >= 0 && y < height && x >= 0 && x < width;
-    const channel = first + element - place * inputs;
-    into[index] = inside ? (data[(channel * height + y) * width + x] as number) : zeroPoint;
-  }
+  const { inputs, kernel, dilations, strides } = convolution;
+  const down = elements.map((element) => Math.floor(element / inputs / kernel[1]) * dilations[0]);
+  const across = elements.map((element) => (Math.floor(element / inputs) % kernel[1]) * dilations[1]);
+  const offsets = elements.map(
+    (element, index) => ((element % inputs) * height + (down[index] as number)) * width + (across[index] as number),
+  );
+  return (sample, group, place, into) => {
+    const row = Math.floor(place / outputs[1]) * strides[0] - top;
+    const column = (place % outputs[1]) * strides[1] - left;
+    const start = ((sample * channels + group * inputs) * height + row) * width + column;
+    const inside =
+      row >= 0 &&
+      column >= 0 &&
+      row + (kernel[0] - 1) * dilations[0] < height &&
+      column + (kernel[1] - 1) * dilations[1] < width;
+    for (let index = 0; index < offsets.length; index++) {
+      const y = row + (down[index] as number);
+      const x = column + (across[index] as number);
+      into[index] =
+        inside || (y >= 0 && y < height && x >= 0 && x < width)
+          ? (data[start + (offsets[index] as number)] as number)
+          : zeroPoint;
+    }
+  };
 }
 
 /** Top and left padding of SAME_UPPER and SAME_LOWER. */

@@ -15,7 +15,7 @@ import type { Value } from '../graph/value.ts';
 import { pairSaturation, type RiskyPairs, readByPairs, riskyPairs } from '../kernels/pair-saturation.ts';
 import { discard } from '../lib/discard.ts';
 import type { Feeds, HostTensor } from '../lib/engine.ts';
-import { type ConvolutionShape, convolutionShape, readWindow } from './convolution-window.ts';
+import { type ConvolutionShape, convolutionShape, windowReader } from './convolution-window.ts';
 import type { OpenModel } from './observe.ts';
 import { outputChange } from './output-change.ts';
 
@@ -256,20 +256,13 @@ function excessOf(
     const area = output.data.length / (batch * channels);
     const perGroup = channels / convolution.groups;
     const window = new Uint8Array(layer.elements.length);
+    const read = windowReader(codes, output.shape, convolution, layer.zeroPoint, layer.elements);
     places = batch * area;
     for (let sample = 0; sample < batch; sample++) {
       for (let group = 0; group < convolution.groups; group++) {
         const first = group * perGroup;
         for (let place = 0; place < area; place++) {
-          readWindow(
-            codes,
-            output.shape,
-            convolution,
-            { sample, group, place },
-            layer.zeroPoint,
-            layer.elements,
-            window,
-          );
+          read(sample, group, place, window);
           const offset = (sample * channels + first) * area + place;
           saturated += pairSaturation(window, layer.pairs, first, perGroup, excess, offset, area);
         }
