@@ -48,7 +48,7 @@ export const observationSchema: z.ZodType<Observation> = z.strictObject({
   channels: z
     .strictObject({
       mean: arraySchema(Float32Array),
-      meanSquare: arraySchema(Float32Array),
+      meanSquare: arraySchema(Float32Array).nullable(),
       absMax: arraySchema(Float32Array),
     })
     .nullable(),

@@ -34,8 +34,11 @@ export interface ObserveRequest {
   readonly model: Model;
   /** Float32 values of the top-level graph: activations, not initializers. */
   readonly values: readonly Value[];
-  /** Those of `values` whose mean and largest magnitude by channel are wanted, with the channel axis and the rank. */
-  readonly channels: ReadonlyMap<Value, { readonly axis: number; readonly rank: number }>;
+  /**
+   * Those of `values` whose mean and largest magnitude by channel are wanted, with the channel axis and the rank; with `squares`, the
+   * mean square too, which takes the engine five times as long as a mean.
+   */
+  readonly channels: ReadonlyMap<Value, { readonly axis: number; readonly rank: number; readonly squares?: boolean }>;
   /** The data, from its start; the argument limits the samples in a batch, where the model lets that be chosen. */
   readonly batches: (batchSize?: number) => AsyncIterable<Feeds>;
   /** How many samples the batches hold together, for progress. */
@@ -51,7 +54,8 @@ export interface ObserveRequest {
 /** Of all elements of each channel. */
 export interface ChannelStatistics {
   readonly mean: Float32Array;
-  readonly meanSquare: Float32Array;
+  /** null unless asked for. */
+  readonly meanSquare: Float32Array | null;
   readonly absMax: Float32Array;
 }
 
@@ -73,7 +77,7 @@ interface Running {
   rows: number;
   batches: number;
   notFinite: number;
-  channels: { mean: Float64Array; meanSquare: Float64Array; absMax: Float32Array } | null;
+  channels: { mean: Float64Array; meanSquare: Float64Array | null; absMax: Float32Array } | null;
   histogram: Histogram | null;
 }
 
@@ -113,7 +117,10 @@ export async function observe(request: ObserveRequest): Promise<Map<Value, Obser
           ? null
           : {
               mean: Float32Array.from(state.channels.mean, (sum) => sum / state.batches),
-              meanSquare: Float32Array.from(state.channels.meanSquare, (sum) => sum / state.batches),
+              meanSquare:
+                state.channels.meanSquare === null
+                  ? null
+                  : Float32Array.from(state.channels.meanSquare, (sum) => sum / state.batches),
               absMax: state.channels.absMax,
             },
     });
@@ -152,7 +159,8 @@ async function reduceRanges(request: ObserveRequest, running: Map<Value, Running
       max: reduction(value, 'ReduceMax', others, 'max'),
       mean: reduction(value, 'ReduceMean', others, 'mean'),
       size: reduction(value, 'Size', null, 'size'),
-      squares: others === null ? null : reduction(value, 'ReduceSumSquare', others, 'squares'),
+      byChannel: others !== null,
+      squares: channel?.squares === true ? reduction(value, 'ReduceSumSquare', others, 'squares') : null,
     };
   });
   const session = await request.open(model, { memoryPattern: false });
@@ -177,8 +185,8 @@ async function reduceRanges(request: ObserveRequest, running: Map<Value, Running
         }
         const elements = scalar(outputs[name.size]);
         merge(state, min, max, elements, rowsOf(feeds));
-        if (name.squares !== null)
-          mergeChannels(state, elements, { mean, squares: floats(outputs[name.squares]), min: mins, max: maxs });
+        const squares = name.squares === null ? null : floats(outputs[name.squares]);
+        if (name.byChannel) mergeChannels(state, elements, { mean, squares, min: mins, max: maxs });
       }
       batches++;
       samples += rowsOf(feeds);
@@ -334,18 +342,19 @@ type Three = [Float32Array, Float32Array, Float32Array];
 function mergeChannels(
   state: Running,
   elements: number,
-  batch: { mean: Float32Array; squares: Float32Array; min: Float32Array; max: Float32Array },
+  batch: { mean: Float32Array; squares: Float32Array | null; min: Float32Array; max: Float32Array },
 ): void {
   const count = batch.mean.length;
   state.channels ??= {
     mean: new Float64Array(count),
-    meanSquare: new Float64Array(count),
+    meanSquare: batch.squares === null ? null : new Float64Array(count),
     absMax: new Float32Array(count),
   };
   const { mean, meanSquare, absMax } = state.channels;
   for (let channel = 0; channel < count; channel++) {
     mean[channel] = (mean[channel] ?? 0) + (batch.mean[channel] ?? 0);
-    meanSquare[channel] = (meanSquare[channel] ?? 0) + (batch.squares[channel] ?? 0) / (elements / count);
+    if (meanSquare !== null)
+      meanSquare[channel] = (meanSquare[channel] ?? 0) + (batch.squares?.[channel] ?? 0) / (elements / count);
     absMax[channel] = Math.max(absMax[channel] ?? 0, -(batch.min[channel] ?? 0), batch.max[channel] ?? 0);
   }
 }

@@ -78,7 +78,7 @@ export const equalizeChannels = definePass(
         values,
         channels: new Map(
           groups.flatMap(({ values: scaled, axis }) =>
-            [...scaled].map(([value, { rank }]) => [value, { axis, rank }] as const),
+            [...scaled].map(([value, { rank }]) => [value, { axis, rank, squares: true }] as const),
           ),
         ),
         batches: (batchSize) => calibration.batches(batchSize, SAMPLES),
@@ -143,13 +143,14 @@ function activationStatistics(group: ScalableGroup, observed: ReadonlyMap<Value,
   const meanSquare = new Float32Array(group.channels);
   for (const value of counted) {
     const observation = observed.get(value);
-    if (observation?.channels == null) continue;
+    if (observation?.channels?.meanSquare == null) continue;
     const { range, channels } = observation;
+    const { meanSquare: squares } = observation.channels;
     const [low, high] = [Math.max(-range.min, 0), Math.max(range.max, 0)];
     quantized.push({ absMax: channels.absMax, width: (low + high) / Math.max(low, high, 1e-30) });
     for (let channel = 0; channel < group.channels; channel++) {
       absMax[channel] = Math.max(absMax[channel] as number, channels.absMax[channel] as number);
-      meanSquare[channel] = (meanSquare[channel] as number) + (channels.meanSquare[channel] as number) / counted.length;
+      meanSquare[channel] = (meanSquare[channel] as number) + (squares[channel] as number) / counted.length;
     }
   }
   return { quantized, absMax, meanSquare };

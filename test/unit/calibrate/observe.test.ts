@@ -57,7 +57,7 @@ describe('observe', () => {
 
   it.each([13, 17, 18, 21])('takes means and largest magnitudes by channel in opset %i', async (opset) => {
     const { model, total } = sum(opset);
-    const channels = new Map([[total, { axis: -1, rank: 2 }]]);
+    const channels = new Map([[total, { axis: -1, rank: 2, squares: true }]]);
     const found = await observe(request(model, [total], [feeds([1, -6], [3, 2])], { channels }));
     const statistics = found.get(total)?.channels;
     expect([...(statistics?.mean ?? [])]).toEqual([2, -2]);
