@@ -54,6 +54,8 @@ export async function readerErrors(
     });
   });
   const errors = judged.map(({ candidates }) => candidates.map(() => 0));
+  // Values that nothing reads, as outputs of the model are.
+  if (measures.length === 0) return errors;
   // The copies of a reader share its weight; packed for the kernel, each would have its own.
   const session = await open(copy, { memoryPattern: false, config: { 'session.disable_prepacking': '1' } });
   try {

@@ -118,6 +118,7 @@ export function planCompute(
   if (excluded !== null) return excluded;
   if (data == null || weight == null || output == null) return 'an input is missing';
   if (weight.tensor === null || data.isConstant) return 'its weight is not a constant';
+  if (isRefusedPool(data.producer, options.target)) return 'it reads an average with dilations, which must stay float';
   if (weight.tensor.dtype !== 'float32') return `its weight is ${weight.tensor.dtype}, not float32`;
   if (weight.tensor.shape.length < 2) return 'its weight is a vector';
   if (bias != null && bias.tensor === null) return 'its bias is not a constant';
@@ -181,9 +182,15 @@ function refusesElementwise(node: Node, values: ReadonlyMap<Value, unknown>, opt
   if (output == null || !isFloat32(output)) return 'it does not compute on float32';
   if (inputs.some((input) => input.isConstant)) return 'one of its inputs is a constant';
   if (!inputs.every((input) => values.has(input))) return 'one of its inputs stays float';
+  if (isRefusedPool(node, options.target)) return 'the integer kernel takes no dilations';
   // Q/DQ pairs shared by two equal inputs are seen as one by the runtime, which then does not fuse.
   if (new Set(inputs).size !== inputs.length) return 'it reads the same value twice';
   return null;
+}
+
+/** ONNX Runtime 1.30 makes QLinearAveragePool of an average between Q/DQ pairs, and refuses its dilations whatever they say. */
+function isRefusedPool(node: Node | null, target: QuantizationTarget): boolean {
+  return target.kernels !== null && node?.opType === 'AveragePool' && node.ints('dilations') !== null;
 }
 
 function exclusionOf(node: Node, options: PlacementOptions): string | null {

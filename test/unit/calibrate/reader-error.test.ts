@@ -43,4 +43,14 @@ describe('readerErrors', () => {
     expect(model.graph.nodes.size).toBe(2);
     expect(model.graph.outputs).toHaveLength(2);
   });
+
+  it('finds no error where nothing reads the values', async () => {
+    const build = new ModelBuilder();
+    const x = build.input('x', ['batch', 2]);
+    const root = build.op('Sqrt', [x], 'root');
+    const judged = [{ value: root, readers: [], candidates: [uint8(0, 1), uint8(0, 2)] }];
+    const model = build.outputs(root).model();
+    const feeds = { x: float32([1, 2], [0, 4]) };
+    expect(await readerErrors(model, judged, batches(feeds), passContext().open)).toEqual([[0, 0]]);
+  });
 });

@@ -60,6 +60,18 @@ async function quantized(model: Model, feeds: Feeds, options: object = {}) {
 }
 
 describe('quantize-static', () => {
+  it('leaves a dilated average float, which the integer kernel does not take', async () => {
+    const build = new ModelBuilder();
+    const x = build.input('x', ['n', 4, 8, 8]);
+    const before = build.op('Conv', [x, build.weight('w', [4, 4, 1, 1])], 'before');
+    const pooled = build.op('AveragePool', [before], 'pooled', { kernel_shape: [2, 2], dilations: [2, 2] });
+    const model = build.outputs(build.op('Conv', [pooled, build.weight('v', [4, 4, 1, 1])], 'y')).model(21, 10);
+    const found = await quantized(model, { x: data([4, 4, 8, 8]) });
+    expect(found.missing).toEqual([]);
+    expect(messagesOf(found.outcome)).toContain('stays float: the integer kernel takes no dilations');
+    expect(found.error).toBeLessThan(0.03);
+  });
+
   it('makes integer kernels of a classifier, whose answers stay', async () => {
     const found = await quantized(tinyClassifier(), { image: data([4, 3, 8, 8]) });
     expect(found.missing).toEqual([]);
