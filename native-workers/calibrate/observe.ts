@@ -89,7 +89,7 @@ const MOST_BATCH = 32;
 /** Activations of one batch: the peak of the process grows with them. */
 const ACTIVATION_BYTES = 16 << 20;
 /** Activations of one sample, where those of a batch are more: beyond that the model runs again for each part of them. */
-const SAMPLE_BYTES = 64 << 20;
+const SAMPLE_BYTES = 96 << 20;
 /** A tensor with more elements over all samples gives its histogram an even part of them; its range stays exact. */
 const HISTOGRAM_ELEMENTS = 1 << 20;
 

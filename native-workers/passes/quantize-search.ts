@@ -81,7 +81,7 @@ const schema = z.strictObject({
 });
 
 /** Samples on which the loss on CPUs without VNNI is predicted. */
-const SATURATION_SAMPLES = 16;
+const SATURATION_SAMPLES = 8;
 
 /** One verified point of the front, as the report shows it. */
 export interface SearchPoint {

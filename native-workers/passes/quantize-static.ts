@@ -62,7 +62,7 @@ export const QUANTIZE_STATIC_DEFAULTS: QuantizeStaticOptions = {
   biasCorrection: true,
   depthwise: true,
   minimumWeights: 64,
-  saturationSamples: 16,
+  saturationSamples: 8,
   exclude: [],
   force: false,
 };

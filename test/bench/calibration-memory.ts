@@ -82,9 +82,10 @@ async function quantize(path: string, images: number): Promise<object> {
     const dataset = seededInputs(signature, images, 1);
     const calibration = {
       samples: images,
-      random: true,
-      async *batches(batchSize?: number): AsyncGenerator<Feeds> {
-        const options = { limit: images, seed: 1, ...(batchSize === undefined ? {} : { batchSize }) };
+      // As a user's own data are treated: what is said to be random sets no weights.
+      random: false,
+      async *batches(batchSize?: number, most = images): AsyncGenerator<Feeds> {
+        const options = { limit: Math.min(images, most), seed: 1, ...(batchSize === undefined ? {} : { batchSize }) };
         for await (const { feeds } of runnableBatches(dataset, signature, options)) yield feeds;
       },
     };

@@ -43,13 +43,13 @@ export interface Calibration {
   readonly weights: ReadonlyMap<Node, RoundedWeight>;
 }
 
-/** Samples on which candidate ranges are compared, at most: at their readers, where each has many rows, and at the model's outputs. */
+/**
+ * Samples on which candidate ranges are compared: at their readers, where each has many rows, and at the model's outputs; fewer
+ * where the runs that this takes would be more than a walk over the calibration data, but not below the least.
+ */
 const READER_SAMPLES = 16;
 const OUTPUT_SAMPLES = 32;
-/** What comparing at the outputs may cost, in walks over the calibration data. */
-const OUTPUT_WALKS = 1;
-/** Samples below which a comparison at the outputs says too little. */
-const FEWEST_OUTPUT_SAMPLES = 4;
+const FEWEST_SAMPLES = 4;
 
 /**
  * The order of candidates, the least squared error first. A later one must change the outputs by a tenth less to take its
@@ -202,7 +202,7 @@ async function compareAtReaders(
 ): Promise<Map<Value, Candidate[]>> {
   const most = Math.max(0, ...[...contested.values()].map((candidates) => candidates.length));
   if (most === 0) return new Map();
-  const samples = probeSamples(placement, observations, most + 1, READER_SAMPLES);
+  const samples = probeSamples(placement, observations, most + 1, withinOneWalk(READER_SAMPLES, most + 1, context));
   if (samples < 1) {
     context.log('The model is too large to compare ranges by output error; each has the least squared error instead.');
     return new Map();
@@ -253,9 +253,7 @@ async function compareAtOutputs(
 ): Promise<Map<Value, Candidate>> {
   const chosen = new Map<Value, Candidate>();
   const runs = [...contested.values()].reduce((sum, candidates) => sum + candidates.length, 0);
-  const affordable = (OUTPUT_WALKS * (context.calibration?.samples ?? 0)) / Math.max(1, runs);
-  const most = Math.min(OUTPUT_SAMPLES, Math.max(FEWEST_OUTPUT_SAMPLES, Math.floor(affordable)));
-  const samples = probeSamples(placement, observations, runs, most);
+  const samples = probeSamples(placement, observations, runs, withinOneWalk(OUTPUT_SAMPLES, runs, context));
   if (runs === 0 || samples < 1) return chosen;
   const whole = fakeQuantizationPlan(placement, new Map(), type);
   const plan = { ...whole, values: whole.values.filter(({ source }) => contested.has(source)) };
@@ -293,6 +291,11 @@ async function compareAtOutputs(
     await session.release();
   }
   return chosen;
+}
+
+function withinOneWalk(most: number, runs: number, { calibration }: PassContext): number {
+  const affordable = Math.floor((calibration?.samples ?? 0) / Math.max(1, runs));
+  return Math.min(most, Math.max(FEWEST_SAMPLES, affordable));
 }
 
 /** Two sets of parameters that no output could tell apart. */
