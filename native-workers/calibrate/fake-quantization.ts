@@ -12,7 +12,7 @@ import { tensorType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
 import type { Feeds, HostTensor, Session } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
-import type { OpenModel } from './observe.ts';
+import type { OpenModel } from './observation.ts';
 import { quantizationDomain } from './quantization-domain.ts';
 import type { QuantizationParameters, QuantizedType } from './quantization-parameters.ts';
 

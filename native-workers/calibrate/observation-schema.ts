@@ -1,7 +1,7 @@
 /** Observations as JSON, for keeping them on disk: arrays of numbers as the base64 of their little-endian bytes. */
 import { z } from 'zod';
 import { BINS, Histogram } from './histogram.ts';
-import type { Observation } from './observe.ts';
+import type { Observation } from './observation.ts';
 
 type NumberArray = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer> | Int8Array<ArrayBuffer>;
 

@@ -1,97 +1,35 @@
 /**
  * Statistics of activations in bounded memory: two passes over the data, one batch at a time. The first pass lets the engine
- * reduce every observed tensor to its minimum and maximum inside the graph, so nothing but scalars comes out; the second adds
- * the tensors' elements to histograms of the range that the first found and shows them to whoever asked for them, in groups of
- * outputs that fit a byte limit.
+ * reduce every observed tensor to its minimum and maximum inside the graph, so nothing but scalars comes out; the second
+ * (`read-elements.ts`) adds the tensors' elements to histograms of the range that the first found.
  * The graph is optimised while it is observed: the engine fuses around the extra outputs.
  */
 import { intAttribute, intsAttribute } from '../graph/attribute.ts';
 import { cloneModel } from '../graph/clone.ts';
 import type { Graph } from '../graph/graph.ts';
-import type { Model } from '../graph/model.ts';
 import { Tensor } from '../graph/tensor.ts';
 import { MemoryData } from '../graph/tensor-data.ts';
 import { tensorType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
-import { discard } from '../lib/discard.ts';
-import type { Feeds, HostTensor, Session, SessionOptions } from '../lib/engine.ts';
+import type { Feeds, HostTensor, Session } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
 import { type Live, MOST_LIVE } from '../protocol/live.ts';
-import { Histogram } from './histogram.ts';
+import {
+  batchSizeFor,
+  floats,
+  mapped,
+  type Observation,
+  type ObserveRequest,
+  type Running,
+  rowsOf,
+} from './observation.ts';
 import type { Range } from './quantization-parameters.ts';
-import type { TensorStatistics } from './range-methods.ts';
-
-export type OpenModel = (model: Model, options?: SessionOptions) => Promise<Session>;
-
-/** Sees all elements of a value, batch by batch, in the second pass; not of a value that is constant. */
-export interface ElementReader {
-  readonly value: Value;
-  /** `first`: the number of the first sample of the batch. */
-  add(data: HostTensor, first: number): Promise<void>;
-}
-
-export interface ObserveRequest {
-  readonly model: Model;
-  /** Float32 values of the top-level graph: activations, not initializers. */
-  readonly values: readonly Value[];
-  /**
-   * Those of `values` whose mean and largest magnitude by channel are wanted, with the channel axis and the rank; with `squares`, the
-   * mean square too, which takes the engine five times as long as a mean.
-   */
-  readonly channels: ReadonlyMap<Value, { readonly axis: number; readonly rank: number; readonly squares?: boolean }>;
-  /** The data, from its start; the argument limits the samples in a batch, where the model lets that be chosen. */
-  readonly batches: (batchSize?: number) => AsyncIterable<Feeds>;
-  /** How many samples the batches hold together, for progress. */
-  readonly samples: number;
-  readonly open: OpenModel;
-  readonly progress: (done: number, total: number, what: string, live?: Live) => Promise<void>;
-  /** Largest sum of the sizes of the observed tensors of one batch, in bytes; what is usual unless said. */
-  readonly maxBytes?: number;
-  readonly histograms: boolean;
-  readonly readers?: readonly ElementReader[];
-}
-
-/** Of all elements of each channel. */
-export interface ChannelStatistics {
-  readonly mean: Float32Array;
-  /** null unless asked for. */
-  readonly meanSquare: Float32Array | null;
-  readonly absMax: Float32Array;
-}
-
-export interface Observation extends TensorStatistics {
-  /** By channel; null unless asked for. */
-  readonly channels: ChannelStatistics | null;
-  /** Elements of the tensor in the largest batch, and the samples of that batch. */
-  readonly elements: number;
-  readonly rows: number;
-  /** Batches in which the tensor held NaN or infinity; they are left out of its statistics. */
-  readonly notFinite: number;
-}
-
-interface Running {
-  min: number;
-  max: number;
-  average: { min: number; max: number } | null;
-  elements: number;
-  rows: number;
-  batches: number;
-  notFinite: number;
-  channels: { mean: Float64Array; meanSquare: Float64Array | null; absMax: Float32Array } | null;
-  histogram: Histogram | null;
-}
+import { readElements } from './read-elements.ts';
 
 /** The factor of the moving average of ranges. */
 const MOVING_AVERAGE = 0.01;
 /** Samples in the batch that tells the sizes of the tensors: what the engine needs for a batch grows with it. */
 const FIRST_BATCH = 2;
-const MOST_BATCH = 32;
-/** Activations of one batch: the peak of the process grows with them. */
-const ACTIVATION_BYTES = 16 << 20;
-/** Activations of one sample, where those of a batch are more: beyond that the model runs again for each part of them. */
-const SAMPLE_BYTES = 96 << 20;
-/** A tensor with more elements over all samples gives its histogram an even part of them; its range stays exact. */
-const HISTOGRAM_ELEMENTS = 1 << 20;
 
 /**
  * Runs the data through the model and returns the statistics of every asked value that was finite at least once.
@@ -227,72 +165,6 @@ async function observedBytes(
   return 0;
 }
 
-/** Samples of which so many bytes are held each that make a batch. */
-export function batchSizeFor(bytesPerSample: number, maxBytes: number = ACTIVATION_BYTES): number {
-  return Math.max(1, Math.min(MOST_BATCH, Math.floor(maxBytes / Math.max(1, bytesPerSample))));
-}
-
-/** The second pass: histograms of all values where they are asked for, and whatever the readers make of theirs. */
-async function readElements(request: ObserveRequest, running: Map<Value, Running>): Promise<void> {
-  const readers = Map.groupBy(request.readers ?? [], ({ value }) => value);
-  const wide = request.values.filter((value) => {
-    const state = running.get(value);
-    if (!request.histograms && !readers.has(value)) return false;
-    return state !== undefined && state.batches > 0 && state.max > state.min;
-  });
-  // Smaller batches, rather than more runs of the model, where the tensors of a usual batch are too much at once.
-  const perSample = wide.reduce((sum, value) => sum + bytesPerSample(running.get(value)), 0);
-  const batchSize = batchSizeFor(perSample, request.maxBytes);
-  // As many as were asked for in the first pass, or more: then the model has a batch of its own.
-  const rows = wide.reduce((largest, value) => Math.max(largest, running.get(value)?.rows ?? 1), batchSize);
-  const groups = groupByBytes(
-    wide,
-    (value) => bytesPerSample(running.get(value)) * rows,
-    request.maxBytes ?? (rows > 1 ? ACTIVATION_BYTES : SAMPLE_BYTES),
-  );
-  let samples = request.samples;
-  for (const group of groups) {
-    const { model, values } = cloneModel(request.model);
-    model.graph.outputs.length = 0;
-    for (const original of group) model.graph.outputs.push(mapped(values, original));
-    const session = await request.open(model, { memoryPattern: false });
-    let first = 0;
-    try {
-      for await (const feeds of request.batches(batchSize)) {
-        const outputs = await session.run(feeds);
-        for (const original of group) {
-          const tensor = outputs[original.name];
-          const state = running.get(original);
-          if (state === undefined || tensor === undefined) continue;
-          if (request.histograms) addToHistogram(state, tensor, request.samples);
-          for (const reader of readers.get(original) ?? []) await reader.add(tensor, first);
-        }
-        discard(outputs);
-        first += rowsOf(feeds);
-        samples += rowsOf(feeds) / groups.length;
-        await request.progress(samples, request.samples * 2, `elements of ${group.length} tensors`);
-      }
-    } finally {
-      await session.release();
-    }
-  }
-}
-
-function addToHistogram(state: Running, tensor: HostTensor, samples: number): void {
-  state.histogram ??= new Histogram({ min: state.min, max: state.max });
-  const elements = floats(tensor);
-  const perSample = state.elements / state.rows;
-  state.histogram.add(elements, evenStride(perSample, (perSample * samples) / HISTOGRAM_ELEMENTS));
-}
-
-/** The least step of at least `wanted` that meets every place of a row of `length` elements in time, whatever its axes are. */
-function evenStride(length: number, wanted: number): number {
-  const divides = (a: number, b: number): boolean => (b === 0 ? a > 1 : divides(b, a % b));
-  let stride = Math.max(1, Math.ceil(wanted));
-  while (stride > 1 && divides(length, stride)) stride++;
-  return stride;
-}
-
 /** Throws `data-mismatch` for an input of the model that the data does not have. */
 function checkInputs(session: Session, feeds: Feeds): void {
   const missing = session.inputs.filter(({ name }) => feeds[name] === undefined).map(({ name }) => `'${name}'`);
@@ -302,10 +174,6 @@ function checkInputs(session: Session, feeds: Feeds): void {
     'data-mismatch',
     `The calibration data lacks the model's ${missing.length === 1 ? 'input' : 'inputs'} ${missing.join(', ')}; it has ${given.join(', ') || 'none'}.`,
   );
-}
-
-function bytesPerSample(state: Running | undefined): number {
-  return state === undefined ? 0 : (state.elements * 4) / state.rows;
 }
 
 function emptyState(): Running {
@@ -359,47 +227,15 @@ function mergeChannels(
   }
 }
 
-/** Splits `values` into runs whose sizes add up to at most `limit`; a value larger than that gets a group of its own. */
-function groupByBytes(values: readonly Value[], bytes: (value: Value) => number, limit: number): Value[][] {
-  const groups: Value[][] = [];
-  let sum = Number.POSITIVE_INFINITY;
-  for (const value of values) {
-    const size = bytes(value);
-    if (sum + size > limit) {
-      groups.push([]);
-      sum = 0;
-    }
-    groups.at(-1)?.push(value);
-    sum += size;
-  }
-  return groups;
-}
-
 function axesInitializer(graph: Graph, axes: readonly number[]): Value {
   const bytes = new Uint8Array(BigInt64Array.from(axes, BigInt).buffer);
   const tensor = new Tensor({ dtype: 'int64', shape: [axes.length], data: new MemoryData(bytes) });
   return graph.addInitializer(graph.uniqueName('axes'), tensor);
 }
 
-function rowsOf(feeds: Feeds): number {
-  return Object.values(feeds)[0]?.shape[0] ?? 1;
-}
-
 function otherAxes(rank: number, axis: number): number[] {
   const channel = axis < 0 ? axis + rank : axis;
   return Array.from({ length: rank }, (_, index) => index).filter((index) => index !== channel);
-}
-
-function mapped(values: ReadonlyMap<Value, Value>, original: Value): Value {
-  const copy = values.get(original);
-  if (copy === undefined)
-    throw new HoneError('internal', `The value ${original.name} is not of the model that is calibrated.`);
-  return copy;
-}
-
-function floats(tensor: HostTensor | undefined): Float32Array {
-  if (tensor?.data instanceof Float32Array) return tensor.data;
-  throw new HoneError('internal', `An observed tensor came out as ${tensor?.dtype ?? 'nothing'} and not as float32.`);
 }
 
 function scalar(tensor: HostTensor | undefined): number {

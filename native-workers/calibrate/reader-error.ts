@@ -13,7 +13,7 @@ import { tensorType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
 import type { Feeds } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
-import type { OpenModel } from './observe.ts';
+import type { OpenModel } from './observation.ts';
 import { quantizationDomain } from './quantization-domain.ts';
 import type { QuantizationParameters } from './quantization-parameters.ts';
 

@@ -16,7 +16,7 @@ import { pairSaturation, type RiskyPairs, readByPairs, riskyPairs } from '../ker
 import { discard } from '../lib/discard.ts';
 import type { Feeds, HostTensor } from '../lib/engine.ts';
 import { type ConvolutionShape, convolutionShape, windowReader } from './convolution-window.ts';
-import type { OpenModel } from './observe.ts';
+import type { OpenModel } from './observation.ts';
 import { outputChange } from './output-change.ts';
 
 export interface SaturationFacts {

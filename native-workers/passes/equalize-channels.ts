@@ -16,7 +16,8 @@
  * loses more than the activations gain in groups whose channels are even already; the search leaves those alone.
  */
 import { z } from 'zod';
-import { type Observation, observe } from '../calibrate/observe.ts';
+import type { Observation } from '../calibrate/observation.ts';
+import { observe } from '../calibrate/observe.ts';
 import { toFloat32 } from '../graph/tensor-values.ts';
 import type { Value } from '../graph/value.ts';
 import { HoneError } from '../protocol/errors.ts';

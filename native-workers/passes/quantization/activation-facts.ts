@@ -1,6 +1,6 @@
 /** What the report shows of one quantized activation. All of it follows from the histogram, without another run. */
 import { BINS, type Histogram } from '../../calibrate/histogram.ts';
-import type { Observation } from '../../calibrate/observe.ts';
+import type { Observation } from '../../calibrate/observation.ts';
 import { type QuantizationParameters, rangeOf } from '../../calibrate/quantization-parameters.ts';
 import type { RangeMethod } from '../../calibrate/range-methods.ts';
 

@@ -1,5 +1,5 @@
 /** The samples on which a pass compares alternatives by running the model: how many it can afford, and the samples. */
-import { batchSizeFor, type Observation } from '../../calibrate/observe.ts';
+import { batchSizeFor, type Observation } from '../../calibrate/observation.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Feeds } from '../../lib/engine.ts';
 import type { PassContext } from '../pass.ts';

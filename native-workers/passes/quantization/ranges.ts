@@ -1,6 +1,7 @@
 /** From a placement and calibration data to the quantization parameters of every activation in it. */
 import { FakeQuantization, type FakeQuantizationPlan } from '../../calibrate/fake-quantization.ts';
-import { type ElementReader, type Observation, observe } from '../../calibrate/observe.ts';
+import type { ElementReader, Observation } from '../../calibrate/observation.ts';
+import { observe } from '../../calibrate/observe.ts';
 import { outputChange } from '../../calibrate/output-change.ts';
 import {
   CODES,

@@ -4,8 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import type { Observation } from '../../calibrate/observation.ts';
 import { arraySchema, observationSchema } from '../../calibrate/observation-schema.ts';
-import type { Observation } from '../../calibrate/observe.ts';
 import { CODES, type QuantizedType } from '../../calibrate/quantization-parameters.ts';
 import { RANGE_METHODS } from '../../calibrate/range-methods.ts';
 import { hashModel } from '../../graph/hash.ts';

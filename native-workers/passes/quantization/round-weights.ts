@@ -17,7 +17,7 @@
  */
 import { FEWEST_SAMPLES, LayerMoments, type Moments, productsModel } from '../../calibrate/layer-moments.ts';
 import { layerRows } from '../../calibrate/layer-rows.ts';
-import type { ElementReader } from '../../calibrate/observe.ts';
+import type { ElementReader } from '../../calibrate/observation.ts';
 import type { QuantizationParameters } from '../../calibrate/quantization-parameters.ts';
 import type { Node } from '../../graph/node.ts';
 import type { Session } from '../../lib/engine.ts';

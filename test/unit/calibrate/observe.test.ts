@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type ObserveRequest, observe } from '../../../native-workers/calibrate/observe.ts';
+import type { ObserveRequest } from '../../../native-workers/calibrate/observation.ts';
+import { observe } from '../../../native-workers/calibrate/observe.ts';
 import type { Value } from '../../../native-workers/graph/value.ts';
 import type { Feeds, HostTensor } from '../../../native-workers/lib/engine.ts';
 import { ModelBuilder } from '../../helpers/models.ts';
