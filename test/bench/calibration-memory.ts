@@ -6,8 +6,8 @@
  * Run: node test/bench/calibration-memory.ts [images …]
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { arch, cpus, loadavg, platform, release, tmpdir, totalmem } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runnableBatches } from '../../native-workers/datasets/batching.ts';
 import { seededInputs } from '../../native-workers/datasets/seeded-inputs.ts';
@@ -23,8 +23,8 @@ import { findPreset } from '../../native-workers/passes/presets.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { applyRecipe } from '../../native-workers/worker/apply-recipe.ts';
 import { modelOpener, typesOf } from '../../native-workers/worker/engine-models.ts';
+import { writeBenchResults } from '../helpers/bench-results.ts';
 import { ModelBuilder } from '../helpers/models.ts';
-import { ROOT } from '../helpers/sources.ts';
 
 /** Bottleneck blocks of ResNet-50 by stage, with the batch normalization folded away. */
 function resnet50(): Model {
@@ -134,14 +134,6 @@ else if (first === '--child' && second !== undefined) {
     process.stdout.write(`${found}\n`);
     return JSON.parse(String(found)) as object;
   });
-  const machine = {
-    platform: platform(),
-    arch: arch(),
-    release: release(),
-    cpu: cpus()[0]?.model,
-    cores: cpus().length,
-  };
-  const facts = { machine: { ...machine, memory: totalmem(), load: loadavg()[0] }, node: process.version, runs };
-  writeFileSync(join(ROOT, 'test/bench/results/calibration-memory.json'), `${JSON.stringify(facts, null, 1)}\n`);
+  writeBenchResults('calibration-memory', { runs });
   rmSync(folder, { recursive: true, force: true });
 }

@@ -5,8 +5,8 @@
  * Run: node test/bench/coreml-large.ts [gigabytes]
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { arch, cpus, loadavg, platform, tmpdir } from 'node:os';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { coreml } from '../../native-workers/artifacts/coreml.ts';
 import { COREML_DEFAULTS } from '../../native-workers/artifacts/coreml-options.ts';
@@ -15,8 +15,8 @@ import { readPackage } from '../../native-workers/formats/coreml/read-package.ts
 import { readOnnx } from '../../native-workers/formats/onnx/read.ts';
 import { peakMemory } from '../../native-workers/lib/peak-memory.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
+import { writeBenchResults } from '../helpers/bench-results.ts';
 import { writeLargeModel } from '../helpers/large-model.ts';
-import { ROOT } from '../helpers/sources.ts';
 
 async function writeOne(source: string, folder: string, precision: 'float32' | 'float16'): Promise<object> {
   const start = performance.now();
@@ -51,16 +51,7 @@ if (first === '--one') {
         rmSync(out, { recursive: true, force: true });
       }
     });
-    const machine = {
-      platform: platform(),
-      arch: arch(),
-      cpu: cpus()[0]?.model ?? '',
-      cores: cpus().length,
-      load: loadavg(),
-    };
-    const text = `${JSON.stringify({ machine, results }, null, 2)}\n`;
-    writeFileSync(join(ROOT, 'test', 'bench', 'results', 'coreml-large.json'), text);
-    process.stdout.write(text);
+    process.stdout.write(writeBenchResults('coreml-large', { results }));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

@@ -10,7 +10,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { runnableBatches } from '../../native-workers/datasets/batching.ts';
@@ -21,6 +21,7 @@ import type { Preprocess } from '../../native-workers/protocol/request.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { evaluate } from '../../native-workers/worker/evaluate.ts';
 import { signatureOfFile } from '../../native-workers/worker/evaluation.ts';
+import { writeBenchResults } from '../helpers/bench-results.ts';
 import { SHARED } from '../helpers/shared.ts';
 
 interface Case {
@@ -116,10 +117,7 @@ if (task !== undefined && given !== undefined) {
     const rows = Object.entries(cases).flatMap(([name, each]) =>
       ['decode', 'evaluate'].map((kind) => inFreshProcess(name, each, kind)),
     );
-    const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, load: loadavg()[0] };
-    const results = join(import.meta.dirname, 'results');
-    mkdirSync(results, { recursive: true });
-    writeFileSync(join(results, 'evaluate-throughput.json'), `${JSON.stringify({ machine, rows }, null, 2)}\n`);
+    writeBenchResults('evaluate-throughput', { rows });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

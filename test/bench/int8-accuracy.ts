@@ -8,8 +8,8 @@
  * STEPS is the JSON of a recipe's steps. --export writes the float models and, by seed, the calibration inputs as npz, and ends.
  * --peers judges DIR/<model>.<seed>.<peer>.onnx. --write writes test/bench/results/int8-accuracy.json. Needs HONE_SHARED.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runnableBatches } from '../../native-workers/datasets/batching.ts';
@@ -25,9 +25,9 @@ import { type Recipe, recipeSchema } from '../../native-workers/protocol/recipe.
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { applyRecipe } from '../../native-workers/worker/apply-recipe.ts';
 import { modelOpener, typesOf } from '../../native-workers/worker/engine-models.ts';
+import { writeBenchResults } from '../helpers/bench-results.ts';
 import { bytes as byteArray, floats, longs, writeNpz } from '../helpers/npz.ts';
 import { SHARED } from '../helpers/shared.ts';
-import { ROOT } from '../helpers/sources.ts';
 
 const GLYPHS = {
   calibration: 'models/data/glyphs/calib.zip',
@@ -104,14 +104,7 @@ for (const one of cases) {
   if (options.export === undefined) await judge(one);
   else await exportCase(one, options.export);
 }
-if (options.write) {
-  const machine = { processor: cpus()[0]?.model, cores: cpus().length, memory: totalmem(), engine: engine.version };
-  const file = join(ROOT, 'test', 'bench', 'results', 'int8-accuracy.json');
-  writeFileSync(
-    file,
-    `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), machine, results }, null, 1)}\n`,
-  );
-}
+if (options.write) writeBenchResults('int8-accuracy', { engine: engine.version, results });
 
 async function judge(one: Case): Promise<void> {
   const path = join(SHARED, one.path);

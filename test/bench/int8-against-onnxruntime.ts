@@ -9,13 +9,13 @@
  * Run: node test/bench/int8-against-onnxruntime.ts MODEL DATA [runs] [-- command …]
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { arch, cpus, loadavg, platform, release, tmpdir, totalmem } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { keepCompiledCode } from '../../native-workers/host/compile-cache.ts';
 import { Supervisor } from '../../native-workers/host/supervisor.ts';
 import { findPreset } from '../../native-workers/passes/presets.ts';
-import { ROOT } from '../helpers/sources.ts';
+import { writeBenchResults } from '../helpers/bench-results.ts';
 
 const SAMPLES = 256;
 
@@ -65,9 +65,5 @@ try {
   await supervisor.close();
   rmSync(folder, { recursive: true, force: true });
 }
-const machine = { platform: platform(), arch: arch(), release: release(), cpu: cpus()[0]?.model, cores: cpus().length };
 const name = basename(dirname(resolve(model)));
-writeFileSync(
-  join(ROOT, `test/bench/results/int8-against-onnxruntime-${name}.json`),
-  `${JSON.stringify({ machine: { ...machine, memory: totalmem() }, node: process.version, samples: SAMPLES, runs: found }, null, 1)}\n`,
-);
+writeBenchResults(`int8-against-onnxruntime-${name}`, { samples: SAMPLES, runs: found });

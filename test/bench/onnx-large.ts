@@ -7,8 +7,8 @@
  * Run: node test/bench/onnx-large.ts [gigabytes] [result name]
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, fsyncSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { arch, cpus, loadavg, platform, release, tmpdir, totalmem } from 'node:os';
+import { closeSync, fsyncSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeOnnx } from '../../native-workers/formats/onnx/write.ts';
 import { openModel } from '../../native-workers/formats/registry.ts';
@@ -17,8 +17,8 @@ import { ConvertedData } from '../../native-workers/graph/tensor-data.ts';
 import { float32ToFloat16Bytes } from '../../native-workers/lib/half.ts';
 import { peakMemory } from '../../native-workers/lib/peak-memory.ts';
 import { inspectModel } from '../../native-workers/worker/inspect.ts';
+import { writeBenchResults } from '../helpers/bench-results.ts';
 import { writeLargeModel } from '../helpers/large-model.ts';
-import { ROOT } from '../helpers/sources.ts';
 
 /** What each process is asked to do; `seconds` is of the work, `wall` (taken outside) of the whole process. */
 const TASKS = {
@@ -92,18 +92,7 @@ async function parent(gigabytes: number, name: string): Promise<void> {
       const mbPerSecond = bytes / 1e6 / middle.seconds;
       return { task, ...middle, mbPerSecond, target: TARGETS[task], runs };
     });
-    const machine = {
-      cpu: cpus()[0]?.model.trim() ?? 'unknown',
-      cores: cpus().length,
-      memory: totalmem(),
-      system: `${platform()} ${release()} ${arch()}`,
-      node: process.version,
-      load: loadavg()[0],
-      folder: tmpdir(),
-      diskMbPerSecond,
-    };
-    const report = { measured: new Date().toISOString(), bytes, machine, results };
-    writeFileSync(join(ROOT, 'test', 'bench', 'results', `${name}.json`), `${JSON.stringify(report, null, 1)}\n`);
+    writeBenchResults(name, { bytes, folder: tmpdir(), diskMbPerSecond, results });
     process.stdout.write(
       `${results
         .map(({ task, wall, seconds, peakMb, mbPerSecond }) => {

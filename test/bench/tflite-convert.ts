@@ -7,8 +7,8 @@
  * Run: node test/bench/tflite-convert.ts [gigabytes]
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { arch, cpus, loadavg, platform, tmpdir } from 'node:os';
+import { mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tflite } from '../../native-workers/artifacts/tflite.ts';
 import { TFLITE_DEFAULTS } from '../../native-workers/artifacts/tflite-options.ts';
@@ -16,9 +16,9 @@ import { openModel } from '../../native-workers/formats/registry.ts';
 import { peakMemory } from '../../native-workers/lib/peak-memory.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { prepareModel } from '../../native-workers/worker/prepare-model.ts';
+import { writeBenchResults } from '../helpers/bench-results.ts';
 import { writeLargeModel } from '../helpers/large-model.ts';
 import { SHARED } from '../helpers/shared.ts';
-import { ROOT } from '../helpers/sources.ts';
 
 interface Measured {
   readonly seconds: number;
@@ -79,16 +79,7 @@ else {
       const artifact = join(folder, ARTIFACT);
       return { name, convert, open: middleOf('--open', artifact), bytes: statSync(artifact).size };
     });
-    const machine = {
-      platform: platform(),
-      arch: arch(),
-      cpu: cpus()[0]?.model ?? '',
-      cores: cpus().length,
-      load: loadavg(),
-    };
-    const text = `${JSON.stringify({ machine, results }, null, 2)}\n`;
-    writeFileSync(join(ROOT, 'test', 'bench', 'results', 'tflite-convert.json'), text);
-    process.stdout.write(text);
+    process.stdout.write(writeBenchResults('tflite-convert', { results }));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -40,13 +40,7 @@ describe.each(studioHosts())('the studio over the %s host', (host) => {
   it('prepares a run: preset, data, preprocessing, time', async () => {
     await studio.choosePreset('INT8, dynamic');
     expect(await studio.page.getByRole('button', { name: /^Options|Clean up/ }).count()).toBeGreaterThan(0);
-    await studio.drop([join(SAMPLE, 'test.zip')], studio.page.getByRole('region', { name: 'Evaluation' }));
-    await studio.page.getByText('test.zip', { exact: true }).waitFor();
-    await studio.button(/^Preprocessing/).click();
-    await studio.page
-      .getByLabel('Fill from preprocess.json', { exact: true })
-      .last()
-      .setInputFiles(join(SAMPLE, 'preprocess.json'));
+    await studio.evaluateOn(SAMPLE);
     await expect.poll(() => studio.page.getByLabel('Height', { exact: true }).inputValue()).toBe('32');
     await studio.button('Look at Evaluation').click();
     const preview = studio.page.getByRole('dialog');

@@ -21,13 +21,7 @@ describe.each(studioHosts())('packages in the studio over the %s host', (host) =
     ({ folder, studio } = served);
     await studio.openModel(join(SAMPLE, 'model.onnx'));
     await studio.choosePreset('Clean up');
-    await studio.drop([join(SAMPLE, 'test.zip')], studio.page.getByRole('region', { name: 'Evaluation' }));
-    await studio.page.getByText('test.zip', { exact: true }).waitFor();
-    await studio.button(/^Preprocessing/).click();
-    await studio.page
-      .getByLabel('Fill from preprocess.json', { exact: true })
-      .last()
-      .setInputFiles(join(SAMPLE, 'preprocess.json'));
+    await studio.evaluateOn(SAMPLE);
     await studio.fill('Most samples', '60');
     await studio.fill('Time for it', '1');
     for (const name of TARGETS) await studio.page.getByRole('checkbox', { name }).click();

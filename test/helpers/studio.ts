@@ -121,6 +121,15 @@ export class StudioPage {
     return this.runId();
   }
 
+  /** Drops the test data of a sample on the run that is prepared, and takes its preprocessing. */
+  async evaluateOn(sample: string): Promise<void> {
+    await this.drop([join(sample, 'test.zip')], this.page.getByRole('region', { name: 'Evaluation' }));
+    await this.page.getByText('test.zip', { exact: true }).waitFor();
+    await this.button(/^Preprocessing/).click();
+    const file = this.page.getByLabel('Fill from preprocess.json', { exact: true });
+    await file.last().setInputFiles(join(sample, 'preprocess.json'));
+  }
+
   /** Of the run on the screen. */
   runId(): string {
     return decodeURIComponent(/#\/run\/([^/]+)/.exec(this.page.url())?.[1] ?? '');
