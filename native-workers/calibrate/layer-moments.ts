@@ -18,10 +18,8 @@ export interface Moments {
   readonly products: Float32Array;
 }
 
-/** Rows of the data for each layer over all samples: so many a column, within bounds. */
-const ROWS_A_COLUMN = 16;
-const FEWEST_ROWS = 512;
-const MOST_ROWS = 1024;
+/** Rows of the data for each layer over all samples: with twice as many answers moved no less. */
+const ROWS = 512;
 /** Rows that judge are those of the last of every so many samples. */
 const JUDGING = 4;
 /** Samples without which there is nothing to judge by. */
@@ -142,8 +140,7 @@ export class LayerMoments {
     this.rows = rows;
     this.blocks = Math.ceil(rows.columns / options.block);
     this.size = Math.ceil(rows.columns / this.blocks);
-    const wanted = Math.min(MOST_ROWS, Math.max(FEWEST_ROWS, ROWS_A_COLUMN * this.size));
-    this.#positions = Math.ceil(wanted / options.samples);
+    this.#positions = Math.ceil(ROWS / options.samples);
     this.#waiting = options.waiting;
     this.#products = options.products;
   }

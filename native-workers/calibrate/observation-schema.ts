@@ -22,22 +22,18 @@ export function arraySchema<Numbers extends NumberArray>(type: {
 
 const rangeSchema = z.strictObject({ min: z.number(), max: z.number() });
 
+/** `range`: what the histogram covers. */
 const histogramSchema = z.codec(
-  z.strictObject({ range: rangeSchema, counts: z.string(), zeros: z.number(), total: z.number() }),
+  z.strictObject({ range: rangeSchema, counts: arraySchema(Float64Array), zeros: z.number(), total: z.number() }),
   z.instanceof(Histogram),
   {
     decode: ({ range, counts, zeros, total }) => {
-      const histogram = new Histogram(range);
-      const bytes = Uint8Array.from(Buffer.from(counts, 'base64'));
-      histogram.counts.set(new Float64Array(bytes.buffer, 0, Math.min(BINS, Math.floor(bytes.length / 8))));
+      const histogram = new Histogram();
+      histogram.cover(range);
+      histogram.counts.set(counts.subarray(0, BINS));
       return Object.assign(histogram, { zeros, total });
     },
-    encode: ({ range, counts, zeros, total }) => ({
-      range,
-      counts: Buffer.from(counts.buffer, counts.byteOffset, counts.byteLength).toString('base64'),
-      zeros,
-      total,
-    }),
+    encode: ({ range, counts, zeros, total }) => ({ range, counts: Float64Array.from(counts), zeros, total }),
   },
 );
 

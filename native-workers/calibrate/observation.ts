@@ -9,13 +9,6 @@ import type { TensorStatistics } from './range-methods.ts';
 
 export type OpenModel = (model: Model, options?: SessionOptions) => Promise<Session>;
 
-/** Sees all elements of a value, batch by batch, in the second pass; not of a value that is constant. */
-export interface ElementReader {
-  readonly value: Value;
-  /** `first`: the number of the first sample of the batch. */
-  add(data: HostTensor, first: number): Promise<void>;
-}
-
 export interface ObserveRequest {
   readonly model: Model;
   /** Float32 values of the top-level graph: activations, not initializers. */
@@ -34,7 +27,6 @@ export interface ObserveRequest {
   /** Largest sum of the sizes of the observed tensors of one batch, in bytes; what is usual unless said. */
   readonly maxBytes?: number;
   readonly histograms: boolean;
-  readonly readers?: readonly ElementReader[];
 }
 
 /** Of all elements of each channel. */

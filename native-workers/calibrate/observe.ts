@@ -1,19 +1,20 @@
 /**
- * Statistics of activations in bounded memory: two passes over the data, one batch at a time. The first pass lets the engine
- * reduce every observed tensor to its minimum and maximum inside the graph, so nothing but scalars comes out; the second
- * (`read-elements.ts`) adds the tensors' elements to histograms of the range that the first found.
+ * Statistics of activations in bounded memory: one pass over the data, a batch at a time. The engine reduces every observed tensor
+ * to its minimum, maximum and mean inside the graph, and takes an even part of its elements for the histogram, so tensors do not
+ * come out (`show-tensors.ts` has whole ones of a few samples).
  * The graph is optimised while it is observed: the engine fuses around the extra outputs.
  */
 import { intAttribute, intsAttribute } from '../graph/attribute.ts';
 import { cloneModel } from '../graph/clone.ts';
 import type { Graph } from '../graph/graph.ts';
-import { Tensor } from '../graph/tensor.ts';
-import { MemoryData } from '../graph/tensor-data.ts';
+import type { Model } from '../graph/model.ts';
+import { tensorFromNumbers } from '../graph/tensor-values.ts';
 import { tensorType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
 import type { Feeds, HostTensor, Session } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
 import { type Live, MOST_LIVE } from '../protocol/live.ts';
+import { Histogram } from './histogram.ts';
 import {
   batchSizeFor,
   floats,
@@ -24,12 +25,13 @@ import {
   rowsOf,
 } from './observation.ts';
 import type { Range } from './quantization-parameters.ts';
-import { readElements } from './read-elements.ts';
 
 /** The factor of the moving average of ranges. */
 const MOVING_AVERAGE = 0.01;
 /** Samples in the batch that tells the sizes of the tensors: what the engine needs for a batch grows with it. */
 const FIRST_BATCH = 2;
+/** Elements of a tensor over all samples that its histogram gets, from where it has more; its range is of all. */
+const HISTOGRAM_ELEMENTS = 1 << 18;
 
 /**
  * Runs the data through the model and returns the statistics of every asked value that was finite at least once.
@@ -37,8 +39,7 @@ const FIRST_BATCH = 2;
  */
 export async function observe(request: ObserveRequest): Promise<Map<Value, Observation>> {
   const running = new Map<Value, Running>();
-  await reduceRanges(request, running);
-  await readElements(request, running);
+  await reduceTensors(request, running);
   const observations = new Map<Value, Observation>();
   for (const [value, state] of running) {
     if (state.batches === 0) continue;
@@ -46,7 +47,8 @@ export async function observe(request: ObserveRequest): Promise<Map<Value, Obser
     observations.set(value, {
       range,
       average: state.average ?? range,
-      histogram: state.histogram,
+      // A constant has nothing to choose a range by.
+      histogram: range.max > range.min ? state.histogram : null,
       elements: state.elements,
       rows: state.rows,
       notFinite: state.notFinite,
@@ -66,79 +68,135 @@ export async function observe(request: ObserveRequest): Promise<Map<Value, Obser
   return observations;
 }
 
-async function reduceRanges(request: ObserveRequest, running: Map<Value, Running>): Promise<void> {
+async function reduceTensors(request: ObserveRequest, running: Map<Value, Running>): Promise<void> {
   const { model, values } = cloneModel(request.model);
-  const graph = model.graph;
-  graph.outputs.length = 0;
-  const reduction = (value: Value, opType: string, axes: number[] | null, suffix: string): string => {
-    const node = graph.addNode({ opType, inputs: [value] });
-    if (opType !== 'Size') {
-      node.attributes.set('keepdims', intAttribute(0));
-      // The axes are an attribute up to opset 17 and an input from 18 on (ReduceMin, ReduceMax, ReduceMean alike).
-      if (axes !== null && model.opset < 18) node.attributes.set('axes', intsAttribute(axes));
-      else if (axes !== null) node.setInput(1, axesInitializer(graph, axes));
-    }
-    const output = graph.createValue(
-      `${value.name}.${suffix}`,
-      tensorType(opType === 'Size' ? 'int64' : 'float32', null),
-    );
-    node.setOutput(0, output);
-    graph.outputs.push(output);
-    return output.name;
-  };
-  const names = request.values.map((original) => {
-    const value = mapped(values, original);
-    const channel = request.channels.get(original);
-    const others = channel === undefined ? null : otherAxes(channel.rank, channel.axis);
-    // Of all elements, or by channel, from which those of all elements follow.
-    return {
-      original,
-      min: reduction(value, 'ReduceMin', others, 'min'),
-      max: reduction(value, 'ReduceMax', others, 'max'),
-      mean: reduction(value, 'ReduceMean', others, 'mean'),
-      size: reduction(value, 'Size', null, 'size'),
-      byChannel: others !== null,
-      squares: channel?.squares === true ? reduction(value, 'ReduceSumSquare', others, 'squares') : null,
-    };
-  });
+  model.graph.outputs.length = 0;
+  const taps = request.values.map((original) => tap(model, original, mapped(values, original), request));
   const session = await request.open(model, { memoryPattern: false });
   let batches = 0;
   let samples = 0;
   try {
-    const perSample = await observedBytes(request, session, (outputs) =>
-      names.reduce((sum, { size }) => sum + 4 * scalar(outputs[size]), 0),
-    );
-    for await (const feeds of request.batches(batchSizeFor(perSample, request.maxBytes))) {
-      const outputs = await session.run(feeds);
-      for (const name of names) {
-        const state = running.get(name.original) ?? emptyState();
-        running.set(name.original, state);
-        const [mins, maxs, mean] = [name.min, name.max, name.mean].map((reduced) => floats(outputs[reduced])) as Three;
-        const min = mins.reduce((least, each) => Math.min(least, each), Number.POSITIVE_INFINITY);
-        const max = maxs.reduce((most, each) => Math.max(most, each), Number.NEGATIVE_INFINITY);
-        // A mean is NaN where any element is; the engine's minimum and maximum may pass a NaN over.
-        if (!Number.isFinite(min) || !Number.isFinite(max) || mean.some(Number.isNaN)) {
-          state.notFinite++;
-          continue;
-        }
-        const elements = scalar(outputs[name.size]);
-        merge(state, min, max, elements, rowsOf(feeds));
-        const squares = name.squares === null ? null : floats(outputs[name.squares]);
-        if (name.byChannel) mergeChannels(state, elements, { mean, squares, min: mins, max: maxs });
+    const { batchSize, sizes } = await firstBatch(request, session, taps);
+    const strides = taps.map((_, index) => {
+      const size = sizes[index] ?? 0;
+      return evenStride(size, (size * request.samples) / HISTOGRAM_ELEMENTS);
+    });
+    for await (const feeds of request.batches(batchSize)) {
+      const outputs = await session.run({ ...feeds, ...partsOf(taps, strides, samples) });
+      for (const each of taps) {
+        const state = running.get(each.original) ?? emptyState();
+        running.set(each.original, state);
+        take(state, each, outputs, rowsOf(feeds));
       }
       batches++;
       samples += rowsOf(feeds);
-      await request.progress(
-        samples,
-        request.samples * (request.histograms || request.readers?.length ? 2 : 1),
-        'ranges',
-        liveRanges(running),
-      );
+      await request.progress(samples, request.samples, 'ranges', liveRanges(running));
     }
   } finally {
     await session.release();
   }
   if (batches === 0) throw new HoneError('data-empty', 'The calibration data holds no samples.');
+}
+
+/** Names of what the graph makes of one value. */
+interface Tap {
+  readonly original: Value;
+  readonly min: string;
+  readonly max: string;
+  readonly mean: string;
+  readonly size: string;
+  readonly squares: string | null;
+  /** Whether the statistics are by channel: those of all elements follow from them. */
+  readonly byChannel: boolean;
+  /** The elements for the histogram, and the inputs that say which they are: all from `start` on, `stride` apart. */
+  readonly part: { readonly elements: string; readonly start: string; readonly stride: string } | null;
+}
+
+function tap(model: Model, original: Value, value: Value, request: ObserveRequest): Tap {
+  const { graph, opset } = model;
+  const channel = request.channels.get(original);
+  const others = channel === undefined ? null : otherAxes(channel.rank, channel.axis);
+  const output = (suffix: string, dtype: 'float32' | 'int64' = 'float32'): Value => {
+    const made = graph.createValue(graph.uniqueName(`${value.name}.${suffix}`), tensorType(dtype, null));
+    graph.outputs.push(made);
+    return made;
+  };
+  const reduce = (opType: string, suffix: string): string => {
+    const node = graph.addNode({ opType, inputs: [value], attributes: [['keepdims', intAttribute(0)]] });
+    // The axes are an attribute up to opset 17 and an input from 18 on (ReduceMin, ReduceMax, ReduceMean alike).
+    if (others !== null && opset < 18) node.attributes.set('axes', intsAttribute(others));
+    else if (others !== null) node.setInput(1, integers(graph, others));
+    const reduced = output(suffix);
+    node.setOutput(0, reduced);
+    return reduced.name;
+  };
+  const size = output('size', 'int64');
+  graph.addNode({ opType: 'Size', inputs: [value], outputs: [size] });
+  const part = (): Tap['part'] => {
+    const flat = graph.createValue(graph.uniqueName(`${value.name}.flat`));
+    graph.addNode({ opType: 'Reshape', inputs: [value, integers(graph, [-1])], outputs: [flat] });
+    const [start, stride] = ['start', 'stride'].map((name) =>
+      graph.addInput(graph.uniqueName(`${value.name}.${name}`), tensorType('int64', [1])),
+    ) as [Value, Value];
+    const elements = output('elements');
+    const [end, axis] = [integers(graph, [Number.MAX_SAFE_INTEGER]), integers(graph, [0])];
+    graph.addNode({ opType: 'Slice', inputs: [flat, start, end, axis, stride], outputs: [elements] });
+    return { elements: elements.name, start: start.name, stride: stride.name };
+  };
+  return {
+    original,
+    min: reduce('ReduceMin', 'min'),
+    max: reduce('ReduceMax', 'max'),
+    mean: reduce('ReduceMean', 'mean'),
+    size: size.name,
+    squares: channel?.squares === true ? reduce('ReduceSumSquare', 'squares') : null,
+    byChannel: others !== null,
+    part: request.histograms ? part() : null,
+  };
+}
+
+/** The inputs that choose elements, from another place in each batch: steps of the golden ratio leave no gaps. */
+function partsOf(taps: readonly Tap[], strides: readonly number[], sample: number): Feeds {
+  const shift = (sample * 0.6180339887) % 1;
+  return Object.fromEntries(
+    taps.flatMap(({ part }, index) => {
+      if (part === null) return [];
+      const stride = strides[index] ?? 1;
+      return [
+        [part.start, integer(Math.floor(shift * stride))],
+        [part.stride, integer(stride)],
+      ];
+    }),
+  );
+}
+
+/** Adds what the graph made of one value for one batch of `rows` samples. */
+function take(
+  state: Running,
+  { min, max, mean, size, squares, byChannel, part }: Tap,
+  outputs: Feeds,
+  rows: number,
+): void {
+  const [mins, maxs, means] = [min, max, mean].map((reduced) => floats(outputs[reduced])) as Three;
+  const range: Range = {
+    min: mins.reduce((least, each) => Math.min(least, each), Number.POSITIVE_INFINITY),
+    max: maxs.reduce((most, each) => Math.max(most, each), Number.NEGATIVE_INFINITY),
+  };
+  // A mean is NaN where any element is; the engine's minimum and maximum may pass a NaN over.
+  if (!Number.isFinite(range.min) || !Number.isFinite(range.max) || means.some(Number.isNaN)) {
+    state.notFinite++;
+    return;
+  }
+  const elements = scalar(outputs[size]);
+  merge(state, range, elements, rows);
+  if (byChannel) {
+    const summed = squares === null ? null : floats(outputs[squares]);
+    mergeChannels(state, elements, { mean: means, squares: summed, min: mins, max: maxs });
+  }
+  if (part === null) return;
+  state.histogram ??= new Histogram();
+  state.histogram.cover(range);
+  state.histogram.add(floats(outputs[part.elements]));
 }
 
 /** Of activations spread evenly over the model, always the same ones. */
@@ -152,17 +210,36 @@ function liveRanges(running: ReadonlyMap<Value, Running>): Live {
   return { kind: 'ranges', total: all.length, ranges };
 }
 
-/** Bytes that `sizeOf` sees in the outputs for one sample, from the first batch; that the data fits the model is checked on it. */
-async function observedBytes(
+/**
+ * How many samples make a batch, and the elements of each tapped tensor for one sample, as the first batch tells them; that the data
+ * fits the model is checked on it.
+ */
+async function firstBatch(
   request: ObserveRequest,
   session: Session,
-  sizeOf: (outputs: Feeds) => number,
-): Promise<number> {
+  taps: readonly Tap[],
+): Promise<{ batchSize: number; sizes: number[] }> {
   for await (const feeds of request.batches(FIRST_BATCH)) {
-    checkInputs(session, feeds);
-    return sizeOf(await session.run(feeds)) / rowsOf(feeds);
+    const parts = partsOf(
+      taps,
+      taps.map(() => Number.MAX_SAFE_INTEGER),
+      0,
+    );
+    checkInputs(session, { ...feeds, ...parts });
+    const outputs = await session.run({ ...feeds, ...parts });
+    const sizes = taps.map(({ size }) => scalar(outputs[size]) / rowsOf(feeds));
+    const bytes = 4 * sizes.reduce((sum, size) => sum + size, 0);
+    return { batchSize: batchSizeFor(bytes, request.maxBytes), sizes };
   }
-  return 0;
+  return { batchSize: 1, sizes: [] };
+}
+
+/** The least step of at least `wanted` that meets every place of a row of `length` elements in time, whatever its axes are. */
+function evenStride(length: number, wanted: number): number {
+  const divides = (a: number, b: number): boolean => (b === 0 ? a > 1 : divides(b, a % b));
+  let stride = Math.max(1, Math.ceil(wanted));
+  while (stride > 1 && divides(length, stride)) stride++;
+  return stride;
 }
 
 /** Throws `data-mismatch` for an input of the model that the data does not have. */
@@ -190,7 +267,7 @@ function emptyState(): Running {
   };
 }
 
-function merge(state: Running, min: number, max: number, elements: number, rows: number): void {
+function merge(state: Running, { min, max }: Range, elements: number, rows: number): void {
   if (elements > state.elements) state.rows = rows;
   state.min = Math.min(state.min, min);
   state.max = Math.max(state.max, max);
@@ -227,10 +304,12 @@ function mergeChannels(
   }
 }
 
-function axesInitializer(graph: Graph, axes: readonly number[]): Value {
-  const bytes = new Uint8Array(BigInt64Array.from(axes, BigInt).buffer);
-  const tensor = new Tensor({ dtype: 'int64', shape: [axes.length], data: new MemoryData(bytes) });
-  return graph.addInitializer(graph.uniqueName('axes'), tensor);
+function integers(graph: Graph, values: readonly number[]): Value {
+  return graph.addInitializer(graph.uniqueName('integers'), tensorFromNumbers('int64', values, [values.length]));
+}
+
+function integer(value: number): HostTensor {
+  return { dtype: 'int64', shape: [1], data: BigInt64Array.of(BigInt(value)) };
 }
 
 function otherAxes(rank: number, axis: number): number[] {

@@ -29,13 +29,13 @@ export function chooseRange(method: RangeMethod, statistics: TensorStatistics, o
   const { histogram } = statistics;
   if (method === 'moving-average') return statistics.average;
   if (method === 'minmax' || histogram === null || histogram.total === 0) return statistics.range;
-  if (method === 'percentile') return percentileRange(histogram, options.percentile);
-  if (method === 'mse') return leastSquaresRange(histogram, options.steps);
-  return entropyRange(histogram, options.steps + 1);
+  if (method === 'percentile') return percentileRange(histogram, statistics.range, options.percentile);
+  if (method === 'mse') return leastSquaresRange(histogram, statistics.range, options.steps);
+  return entropyRange(histogram, statistics.range, options.steps + 1);
 }
 
 /** Cuts (100 - percentile) % of the elements off each end that lies beyond zero. */
-function percentileRange(histogram: Histogram, percentile: number): Range {
+function percentileRange(histogram: Histogram, range: Range, percentile: number): Range {
   const tail = histogram.total * (1 - percentile / 100);
   let first = 0;
   for (let cut = histogram.counts[0] as number; cut <= tail && first < BINS - 1; )
@@ -43,8 +43,8 @@ function percentileRange(histogram: Histogram, percentile: number): Range {
   let last = BINS - 1;
   for (let cut = histogram.counts[last] as number; cut <= tail && last > 0; ) cut += histogram.counts[--last] as number;
   return {
-    min: histogram.range.min + first * histogram.binWidth,
-    max: histogram.range.min + (last + 1) * histogram.binWidth,
+    min: Math.max(range.min, histogram.start(first)),
+    max: Math.min(range.max, histogram.start(last + 1)),
   };
 }
 
@@ -53,7 +53,7 @@ function percentileRange(histogram: Histogram, percentile: number): Range {
  * exact zeros pay step^2/12, the variance of uniform rounding noise. With prefix sums of 1, x and x^2 one candidate is O(1);
  * a coarse grid of 40 x 40 and three refinements around the best cover the plane (compression.md 2.2).
  */
-function leastSquaresRange(histogram: Histogram, steps: number): Range {
+function leastSquaresRange(histogram: Histogram, range: Range, steps: number): Range {
   const mass = new Float64Array(BINS + 1);
   const first = new Float64Array(BINS + 1);
   const second = new Float64Array(BINS + 1);
@@ -64,8 +64,6 @@ function leastSquaresRange(histogram: Histogram, steps: number): Range {
     first[bin + 1] = (first[bin] as number) + count * x;
     second[bin + 1] = (second[bin] as number) + count * x * x;
   }
-  const binOf = (x: number): number =>
-    Math.min(BINS, Math.max(0, Math.round((x - histogram.range.min) / histogram.binWidth)));
   /** Sum over the bins [from, to) of count * (x - bound)^2. */
   const clipped = (from: number, to: number, bound: number): number =>
     (second[to] as number) -
@@ -74,14 +72,14 @@ function leastSquaresRange(histogram: Histogram, steps: number): Range {
     bound * bound * ((mass[to] as number) - (mass[from] as number));
   const error = (min: number, max: number): number => {
     const step = (max - min) / steps;
-    const low = binOf(min);
-    const high = binOf(max);
+    const low = histogram.nearestStart(min);
+    const high = histogram.nearestStart(max);
     const inside = Math.max(0, (mass[high] as number) - (mass[low] as number) - histogram.zeros);
     return (inside * step * step) / 12 + clipped(0, low, min) + clipped(high, BINS, max);
   };
 
-  const lowest = Math.min(histogram.range.min, 0);
-  const highest = Math.max(histogram.range.max, 0);
+  const lowest = Math.min(range.min, 0);
+  const highest = Math.max(range.max, 0);
   let best = { min: lowest, max: highest, error: error(lowest, highest) };
   let width = { min: -lowest / 40, max: highest / 40 };
   for (let round = 0; round < 4; round++) {
@@ -127,66 +125,102 @@ const NEIGHBOURS = 8;
  *
  * The divergence knows nothing of distances, so it can still clip what carries the signal. Hence no default.
  */
-function entropyRange(histogram: Histogram, codes: number): Range {
-  const { range, binWidth } = histogram;
+function entropyRange(histogram: Histogram, range: Range, codes: number): Range {
   const levels = Math.min(codes, ENTROPY_LEVELS);
-  const binOf = (x: number): number => Math.min(BINS, Math.max(0, Math.round((x - range.min) / binWidth)));
-  const counts = histogram.counts.slice();
-  const zero = Math.min(BINS - 1, Math.max(0, Math.floor((0 - range.min) / binWidth)));
-  counts[zero] = Math.max(0, (counts[zero] as number) - histogram.zeros);
-  const smooth = withoutSpikes(counts);
+  const first = histogram.binOf(range.min);
+  const end = histogram.binOf(range.max) + 1;
+  const counts = histogram.counts.slice(first, end);
+  const zero = histogram.binOf(0) - first;
+  if (zero in counts) counts[zero] = Math.max(0, (counts[zero] as number) - histogram.zeros);
+  const divergenceOf = divergences(counts, withoutSpikes(counts), levels);
   const largest = Math.max(-range.min, range.max);
-  let best = { divergence: Number.POSITIVE_INFINITY, low: 0, high: BINS };
+  let best = { divergence: Number.POSITIVE_INFINITY, low: 0, high: counts.length };
   for (let candidate = ENTROPY_CANDIDATES; candidate > 0; candidate--) {
     const threshold = (largest * candidate) / ENTROPY_CANDIDATES;
-    const low = binOf(-threshold);
-    const high = binOf(threshold);
+    const low = Math.max(0, histogram.nearestStart(-threshold) - first);
+    const high = Math.min(
+      counts.length,
+      candidate < ENTROPY_CANDIDATES ? histogram.nearestStart(threshold) - first : end,
+    );
     if (high - low < levels) break;
-    const divergence = divergenceOf(counts, smooth, low, high, levels);
+    const divergence = divergenceOf(low, high);
     if (divergence < best.divergence) best = { divergence, low, high };
   }
-  return { min: range.min + best.low * binWidth, max: range.min + best.high * binWidth };
+  return {
+    min: Math.max(range.min, histogram.start(first + best.low)),
+    max: Math.min(range.max, histogram.start(first + best.high)),
+  };
 }
 
 /** Spikes cut down to the median of their neighbours. */
 function withoutSpikes(counts: Float64Array): Float64Array {
   return counts.map((count, bin) => {
-    if (count <= SPIKE) return count;
-    const around = counts.slice(Math.max(0, bin - NEIGHBOURS), bin + NEIGHBOURS + 1).sort();
-    const median = around[around.length >> 1] as number;
-    return count > SPIKE * (median + 1) ? median : count;
+    const from = Math.max(0, bin - NEIGHBOURS);
+    const to = Math.min(counts.length, bin + NEIGHBOURS + 1);
+    // No spike where half of the neighbours are too large for that, which is far quicker to tell than their median.
+    const small = count / SPIKE - 1;
+    let larger = 0;
+    for (let other = from; other < to; other++) if ((counts[other] as number) >= small) larger++;
+    if (larger * 2 >= to - from) return count;
+    return counts.slice(from, to).sort()[(to - from) >> 1] as number;
   });
 }
 
 /**
- * KL divergence, in nats, of the bins [low, high) merged into `levels` groups from the same bins with the mass outside folded
- * into the outermost. A group's mass is spread evenly over its bins that are not empty. `smooth` counts inside, `counts` outside.
+ * Returns a function of the KL divergence, in nats, of the bins [low, high) merged into `levels` groups from the same bins with the
+ * mass outside folded into the outermost. A group's mass is spread evenly over its bins that are not empty. `smooth` counts inside,
+ * `counts` outside.
+ *
+ * A bin of p elements in a group of mass m with f such bins adds p log(p f / m): with sums of m, f and p log p up to each bin a group
+ * takes one logarithm.
  */
-function divergenceOf(counts: Float64Array, smooth: Float64Array, low: number, high: number, levels: number): number {
-  const original = smooth.slice(low, high);
-  const last = original.length - 1;
-  for (let bin = 0; bin < low; bin++) original[0] = (original[0] as number) + (counts[bin] as number);
-  for (let bin = high; bin < BINS; bin++) original[last] = (original[last] as number) + (counts[bin] as number);
-  let total = 0;
-  let divergence = 0;
-  for (let group = 0; group < levels; group++) {
-    const from = Math.floor((group * original.length) / levels);
-    const to = Math.floor(((group + 1) * original.length) / levels);
-    let mass = 0;
-    let filled = 0;
-    for (let bin = from; bin < to; bin++) {
-      mass += smooth[low + bin] as number;
-      if ((original[bin] as number) > 0) filled++;
+function divergences(
+  counts: Float64Array,
+  smooth: Float64Array,
+  levels: number,
+): (low: number, high: number) => number {
+  const upTo = (term: (bin: number) => number): Float64Array => {
+    const sums = new Float64Array(counts.length + 1);
+    for (let bin = 0; bin < counts.length; bin++) sums[bin + 1] = (sums[bin] as number) + term(bin);
+    return sums;
+  };
+  const entropy = (count: number): number => (count > 0 ? count * Math.log(count) : 0);
+  const outside = upTo((bin) => counts[bin] as number);
+  const inside = upTo((bin) => smooth[bin] as number);
+  const filledBins = upTo((bin) => Number((smooth[bin] as number) > 0));
+  const entropies = upTo((bin) => entropy(smooth[bin] as number));
+  return (low, high) => {
+    let total = 0;
+    let divergence = 0;
+    const add = (from: number, to: number, below: number, above: number): void => {
+      let mass = (inside[to] as number) - (inside[from] as number);
+      let filled = (filledBins[to] as number) - (filledBins[from] as number);
+      let own = (entropies[to] as number) - (entropies[from] as number);
+      const original = mass + below + above;
+      if (original === 0) return;
+      // What was outside, folded into the first bin and into the last.
+      for (const [bin, folded] of below + above === 0
+        ? []
+        : ([
+            [from, below],
+            [to - 1, above],
+          ] as const)) {
+        const count = smooth[bin] as number;
+        if (count === 0 && folded > 0) filled++;
+        own += entropy(count + folded) - entropy(count);
+      }
+      // A group that holds nothing but folded mass has none of its own: one element keeps the logarithm finite and the cost high.
+      if (mass === 0) mass = 1;
+      total += original;
+      divergence += own + original * Math.log(filled / mass);
+    };
+    for (let group = 0, from = low; group < levels; group++) {
+      const to = low + Math.floor(((group + 1) * (high - low)) / levels);
+      const below = group === 0 ? (outside[low] as number) : 0;
+      add(from, to, below, group === levels - 1 ? (outside[counts.length] as number) - (outside[high] as number) : 0);
+      from = to;
     }
-    // A group that holds nothing but folded mass has none of its own: one element keeps the logarithm finite and the cost high.
-    if (mass === 0 && filled > 0) mass = 1;
-    for (let bin = from; bin < to; bin++) {
-      const count = original[bin] as number;
-      if (count === 0) continue;
-      total += count;
-      divergence += count * Math.log((count * filled) / mass);
-    }
-  }
-  // Sum of p/T log((p/T) / (q/T)), T the mass of all elements on both sides.
-  return total === 0 ? 0 : divergence / total;
+    // Sum of p/T log((p/T) / (q/T)), T the mass of all elements on both sides.
+    return total === 0 ? 0 : divergence / total;
+  };
 }

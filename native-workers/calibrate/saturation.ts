@@ -12,9 +12,16 @@ import type { Node } from '../graph/node.ts';
 import { toFloat32 } from '../graph/tensor-values.ts';
 import { tensorType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
-import { pairSaturation, type RiskyPairs, readByPairs, riskyPairs } from '../kernels/pair-saturation.ts';
+import {
+  pairSaturation,
+  type RiskyPairs,
+  reachablePairs,
+  readByPairs,
+  riskyPairs,
+} from '../kernels/pair-saturation.ts';
 import { discard } from '../lib/discard.ts';
 import type { Feeds, HostTensor } from '../lib/engine.ts';
+import { HoneError } from '../protocol/errors.ts';
 import { type ConvolutionShape, convolutionShape, windowReader } from './convolution-window.ts';
 import type { OpenModel } from './observation.ts';
 import { outputChange } from './output-change.ts';
@@ -42,9 +49,8 @@ interface Layer {
   readonly codes: string;
   readonly output: string;
   readonly delta: string;
+  /** Of windows [kernel position, channel] where the layer is a convolution. */
   readonly pairs: RiskyPairs;
-  /** Elements of a convolution's window that the pairs read, in the order in which they count them. */
-  readonly elements: Int32Array;
   readonly length: number;
   readonly channels: number;
   /** Scale of each channel's sums: input scale times weight scale. */
@@ -64,8 +70,8 @@ const PREFIX = 'hone.saturation';
 const ROUNDS = 3;
 
 /**
- * Emulates the layers of `model` whose input is uint8 and whose weight is int8 through DequantizeLinear, on `batches`, taken one
- * sample at a time where the model lets it. Null when no pair of any layer can saturate.
+ * Emulates the layers of `model` whose input is uint8 and whose weight is int8 through DequantizeLinear, on the first `samples` of
+ * `batches`. Holds several times the activations of a batch. Null when no pair of any layer can saturate.
  */
 export async function emulateSaturation(
   model: Model,
@@ -90,16 +96,22 @@ export async function emulateSaturation(
   let runs = 0;
   const agreement = { same: 0, rows: 0 };
   try {
-    for await (const feeds of oneByOne(batches, samples, clone)) {
+    for await (const feeds of batches) {
+      if (rows >= samples) break;
       const deltas: Feeds = Object.fromEntries(layers.map(({ delta }) => [delta, zero]));
       const reference = await session.run({ ...feeds, ...deltas });
       let found = reference;
-      for (let round = 0; round < ROUNDS; round++) {
-        for (const layer of layers) {
-          const total = round === ROUNDS - 1 ? sums.get(layer) : undefined;
-          const excess = excessOf(layer, found[layer.codes], found[layer.output], total);
-          if (excess !== null) deltas[layer.delta] = excess;
+      for (let round = 1; round <= ROUNDS; round++) {
+        const excesses = layers.map((layer) => excessOf(layer, found[layer.codes], found[layer.output]));
+        const nothing = round === 1 && excesses.every(({ saturated }) => saturated === 0);
+        if (round === ROUNDS || nothing) {
+          for (const [index, layer] of layers.entries())
+            count(sums.get(layer) as Sums, excesses[index] as Excess, found[layer.output]);
         }
+        if (nothing) break;
+        layers.forEach(({ delta }, index) => {
+          deltas[delta] = (excesses[index] as Excess).excess;
+        });
         const before = found;
         found = await session.run({ ...feeds, ...deltas });
         if (before !== reference) discard(before);
@@ -110,7 +122,7 @@ export async function emulateSaturation(
       // Past the samples asked for there may be rows that only fill a fixed batch up.
       const asked = Math.min(batch, samples - rows);
       countAgreement(expected, actual, asked / batch, agreement);
-      for (const tensors of [reference, found]) discard(tensors);
+      for (const tensors of new Set([reference, found])) discard(tensors);
       rows += asked;
       runs++;
     }
@@ -163,14 +175,11 @@ function layerOf(node: Node): Omit<Layer, 'delta' | 'output'> | null | string {
   const channels = rowsFirst ? first : second;
   const length = source.length / channels;
   const inputScale = toFloat32(scale)[0] ?? 1;
-  const risky = riskyPairs(weights, length);
-  const { elements, pairs } = readByPairs(risky);
   const each = toFloat32(weightScales);
   return {
     label: node.label,
     codes: codes.name,
-    pairs: convolution === null ? risky : pairs,
-    elements,
+    pairs: riskyPairs(weights, length),
     length,
     channels,
     scales: Float32Array.from(
@@ -230,54 +239,81 @@ function tap(graph: Graph, node: Node, layer: Omit<Layer, 'delta' | 'output'>): 
   return { ...layer, codes: codes.name, output: output.name, delta: delta.name };
 }
 
-/**
- * The excess of each sum as a float tensor of the shape of the layer's output, or a single zero where nothing saturated; counts
- * into `total` where given.
- */
-function excessOf(
-  layer: Layer,
-  codes: HostTensor | undefined,
-  output: HostTensor | undefined,
-  total: Sums | undefined,
-): HostTensor | null {
-  if (!(codes?.data instanceof Uint8Array) || !(output?.data instanceof Float32Array)) return null;
-  const excess = new Float32Array(output.data.length);
+/** What a layer loses in one run. */
+interface Excess {
+  /** Of each sum, in the shape of the layer's output; a single zero where nothing saturated. */
+  readonly excess: HostTensor;
+  /** Its squared norm. */
+  readonly squares: number;
+  /** Pairs that saturated, and all that were added. */
+  readonly saturated: number;
+  readonly pairs: number;
+}
+
+function excessOf(layer: Layer, codes: HostTensor | undefined, output: HostTensor | undefined): Excess {
+  if (!(codes?.data instanceof Uint8Array) || !(output?.data instanceof Float32Array))
+    throw new HoneError('internal', `The codes that ${layer.label} reads did not come out as uint8.`);
   const { channels, length, convolution } = layer;
+  const places = output.data.length / channels;
+  const pairs = places * channels * Math.floor(length / 2);
+  const reachable = reachablePairs(layer.pairs, mostCodes(codes, layer));
+  if (reachable.at.length === 0) return { excess: zero, squares: 0, saturated: 0, pairs };
+  const excess = new Float32Array(output.data.length);
   let saturated = 0;
-  let places: number;
   if (convolution === null) {
-    places = codes.data.length / length;
     for (let row = 0; row < places; row++) {
       const read = codes.data.subarray(row * length, (row + 1) * length);
-      saturated += pairSaturation(read, layer.pairs, 0, channels, excess, row * channels, 1);
+      saturated += pairSaturation(read, reachable, 0, channels, excess, row * channels, 1);
     }
   } else {
     const batch = codes.shape[0] ?? 1;
-    const area = output.data.length / (batch * channels);
+    const area = places / batch;
     const perGroup = channels / convolution.groups;
-    const window = new Uint8Array(layer.elements.length);
-    const read = windowReader(codes, output.shape, convolution, layer.zeroPoint, layer.elements);
-    places = batch * area;
+    const { elements, pairs: listed } = readByPairs(reachable);
+    const window = new Uint8Array(elements.length);
+    const read = windowReader(codes, output.shape, convolution, layer.zeroPoint, elements);
     for (let sample = 0; sample < batch; sample++) {
       for (let group = 0; group < convolution.groups; group++) {
         const first = group * perGroup;
         for (let place = 0; place < area; place++) {
           read(sample, group, place, window);
           const offset = (sample * channels + first) * area + place;
-          saturated += pairSaturation(window, layer.pairs, first, perGroup, excess, offset, area);
+          saturated += pairSaturation(window, listed, first, perGroup, excess, offset, area);
         }
       }
     }
   }
-  const inner = convolution === null ? 1 : excess.length / ((codes.shape[0] ?? 1) * channels);
-  const squares = saturated === 0 ? 0 : scaleSums(excess, layer.scales, inner);
-  if (total !== undefined) {
-    total.saturated += saturated;
-    total.pairs += places * channels * Math.floor(length / 2);
-    total.excess += squares;
-    total.power += powerOf(output.data);
+  if (saturated === 0) return { excess: zero, squares: 0, saturated, pairs };
+  const inner = convolution === null ? 1 : places / (codes.shape[0] ?? 1);
+  const squares = scaleSums(excess, layer.scales, inner);
+  return { excess: { dtype: 'float32', shape: output.shape, data: excess }, squares, saturated, pairs };
+}
+
+function count(sums: Sums, { saturated, pairs, squares }: Excess, output: HostTensor | undefined): void {
+  sums.saturated += saturated;
+  sums.pairs += pairs;
+  sums.excess += squares;
+  if (output?.data instanceof Float32Array) sums.power += powerOf(output.data);
+}
+
+/** The largest code that the element `index` of a window, or of a row, has anywhere in `codes`, for the output channel `row`. */
+function mostCodes(
+  codes: HostTensor,
+  { convolution, channels, length, zeroPoint }: Layer,
+): (row: number, index: number) => number {
+  const data = codes.data as Uint8Array;
+  const inputs = convolution === null ? length : (codes.shape[1] ?? 1);
+  // Where padding stands the code of zero is read.
+  const most = new Uint8Array(inputs).fill(convolution === null ? 0 : zeroPoint);
+  const inner = convolution === null ? 1 : data.length / ((codes.shape[0] ?? 1) * inputs);
+  for (let at = 0, input = 0; at < data.length; input = input + 1 < inputs ? input + 1 : 0) {
+    let largest = most[input] as number;
+    for (const end = at + inner; at < end; at++) if ((data[at] as number) > largest) largest = data[at] as number;
+    most[input] = largest;
   }
-  return saturated === 0 ? zero : { dtype: 'float32', shape: output.shape, data: excess };
+  if (convolution === null) return (_, index) => most[index] as number;
+  const perGroup = channels / convolution.groups;
+  return (row, index) => most[Math.floor(row / perGroup) * convolution.inputs + (index % convolution.inputs)] as number;
 }
 
 /** Brings integer sums to real values in place and returns their squared norm. `inner`: sums of one channel in a row. */
@@ -324,31 +360,4 @@ function largest(values: Float32Array): number {
   for (let index = 1; index < values.length; index++)
     if ((values[index] as number) > (values[best] as number)) best = index;
   return best;
-}
-
-/** Single samples where the batch is free, else whole batches: activations of one sample are held at a time. */
-async function* oneByOne(batches: AsyncIterable<Feeds>, samples: number, model: Model): AsyncGenerator<Feeds> {
-  const free = model.graph.inputs
-    .filter(({ name }) => !name.startsWith(PREFIX))
-    .every(({ type }) => type?.kind === 'tensor' && typeof type.shape?.[0] !== 'number');
-  let count = 0;
-  for await (const feeds of batches) {
-    const rows = Object.values(feeds)[0]?.shape[0] ?? 1;
-    const split = free && Object.values(feeds).every(({ shape }) => shape[0] === rows);
-    for (let row = 0; row < (split ? rows : 1) && count < samples; row++) {
-      yield split ? sampleOf(feeds, row) : feeds;
-      count += split ? 1 : rows;
-    }
-    if (count >= samples) return;
-  }
-}
-
-function sampleOf(feeds: Feeds, row: number): Feeds {
-  return Object.fromEntries(
-    Object.entries(feeds).map(([name, { dtype, shape, data }]) => {
-      const size = data.length / (shape[0] ?? 1);
-      const part = data.slice(row * size, (row + 1) * size) as HostTensor['data'];
-      return [name, { dtype, shape: [1, ...shape.slice(1)], data: part }];
-    }),
-  );
 }

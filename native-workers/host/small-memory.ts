@@ -7,7 +7,7 @@
  * 178 and 191. The CPU time is the same within noise (5.6 to 6.4 s).
  */
 export const SMALL_MEMORY = {
-  flags: ['--max-semi-space-size=2'],
+  flags: ['--max-semi-space-size=8'],
   /** Read by glibc; other systems have other allocators. The threshold is in bytes. */
   environment: { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '262144' },
 } as const;

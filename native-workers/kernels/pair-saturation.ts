@@ -41,15 +41,41 @@ export function riskyPairs(weights: Int8Array, length: number): RiskyPairs {
   };
 }
 
+/** The pairs that can still leave int16 where the codes of element `index` of a row r are at most `mostOf(r, index)`. */
+export function reachablePairs(pairs: RiskyPairs, mostOf: (row: number, index: number) => number): RiskyPairs {
+  const { starts, at, first, second } = pairs;
+  const kept: number[] = [];
+  const ends = starts.slice();
+  for (let row = 0; row + 1 < starts.length; row++) {
+    for (let pair = starts[row] as number; pair < (starts[row + 1] as number); pair++) {
+      const index = at[pair] as number;
+      const one = (first[pair] as number) * mostOf(row, index);
+      const other = (second[pair] as number) * mostOf(row, index + 1);
+      if (Math.max(one, 0) + Math.max(other, 0) > HIGHEST || Math.min(one, 0) + Math.min(other, 0) < LOWEST)
+        kept.push(pair);
+    }
+    ends[row + 1] = kept.length;
+  }
+  return {
+    starts: ends,
+    at: Int32Array.from(kept, (pair) => at[pair] as number),
+    first: Int8Array.from(kept, (pair) => first[pair] as number),
+    second: Int8Array.from(kept, (pair) => second[pair] as number),
+  };
+}
+
 /**
  * Which elements of a row of `length` codes the pairs read, two by two, and the pairs as they stand in a row of those alone: most
  * weights have few risky pairs, so most of a window need not be read.
  */
 export function readByPairs(pairs: RiskyPairs): { readonly elements: Int32Array; readonly pairs: RiskyPairs } {
-  const firsts = [...new Set(pairs.at)].sort((a, b) => a - b);
-  const places = new Map(firsts.map((first, index) => [first, 2 * index]));
+  const firsts = Int32Array.from(new Set(pairs.at)).sort();
+  const places = new Map(Array.from(firsts, (first, index) => [first, 2 * index]));
   return {
-    elements: Int32Array.from(firsts.flatMap((first) => [first, first + 1])),
+    elements: Int32Array.from(
+      { length: 2 * firsts.length },
+      (_, index) => (firsts[index >> 1] as number) + (index & 1),
+    ),
     pairs: { ...pairs, at: pairs.at.map((first) => places.get(first) as number) },
   };
 }

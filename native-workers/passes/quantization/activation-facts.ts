@@ -1,7 +1,7 @@
 /** What the report shows of one quantized activation. All of it follows from the histogram, without another run. */
 import { BINS, type Histogram } from '../../calibrate/histogram.ts';
 import type { Observation } from '../../calibrate/observation.ts';
-import { type QuantizationParameters, rangeOf } from '../../calibrate/quantization-parameters.ts';
+import { type QuantizationParameters, type Range, rangeOf } from '../../calibrate/quantization-parameters.ts';
 import type { RangeMethod } from '../../calibrate/range-methods.ts';
 
 export interface ActivationFacts {
@@ -33,17 +33,17 @@ export function activationFacts(
   method: RangeMethod | null,
 ): ActivationFacts {
   const histogram = observation?.histogram ?? null;
+  const range = observation?.range ?? { min: 0, max: 0 };
   return {
     value,
-    min: observation?.range.min ?? 0,
-    max: observation?.range.max ?? 0,
+    ...range,
     scale: parameters.scale,
     zeroPoint: parameters.zeroPoint,
     kept: rangeOf(parameters),
     method,
     ...(histogram === null || histogram.total === 0
       ? { clipped: null, signalToNoise: null, histogram: null }
-      : { ...errorsOf(histogram, parameters), histogram: compact(histogram) }),
+      : { ...errorsOf(histogram, parameters), histogram: compact(histogram, range) }),
   };
 }
 
@@ -77,10 +77,11 @@ function errorsOf(
   return { clipped: outside / histogram.total, signalToNoise: noise > 0 ? power / noise : null };
 }
 
-function compact(histogram: Histogram): number[] {
+function compact(histogram: Histogram, { min, max }: Range): number[] {
   const merged = new Array<number>(REPORTED_BINS).fill(0);
   histogram.counts.forEach((count, bin) => {
-    const target = Math.floor((bin * REPORTED_BINS) / BINS);
+    const share = (histogram.center(bin) - min) / (max - min);
+    const target = Math.min(REPORTED_BINS - 1, Math.max(0, Math.floor(share * REPORTED_BINS)));
     merged[target] = (merged[target] ?? 0) + count;
   });
   return merged;

@@ -39,16 +39,17 @@ export function multiplicationsOf(
   return (elements / rows) * (perElement / plan.node.int('group', 1));
 }
 
-/** Batches of the calibration data that hold `samples` rows together, each of a size that fits memory. */
+/** Batches of the calibration data that hold `samples` rows together, each with at most `maxBytes` of activations: the usual unless said. */
 export async function* probeBatches(
   context: PassContext,
   samples: number,
   observations: ReadonlyMap<Value, Observation>,
+  maxBytes?: number,
 ): AsyncGenerator<Feeds> {
   if (context.calibration === null) return;
   const bytes = [...observations.values()].reduce((sum, { elements, rows }) => sum + (elements * 4) / rows, 0);
   let rows = 0;
-  for await (const feeds of context.calibration.batches(Math.min(samples, batchSizeFor(bytes)), samples)) {
+  for await (const feeds of context.calibration.batches(Math.min(samples, batchSizeFor(bytes, maxBytes)), samples)) {
     yield feeds;
     rows += Object.values(feeds)[0]?.shape[0] ?? 1;
     if (rows >= samples) return;

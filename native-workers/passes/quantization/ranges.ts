@@ -1,6 +1,6 @@
 /** From a placement and calibration data to the quantization parameters of every activation in it. */
 import { FakeQuantization, type FakeQuantizationPlan } from '../../calibrate/fake-quantization.ts';
-import type { ElementReader, Observation } from '../../calibrate/observation.ts';
+import type { Observation } from '../../calibrate/observation.ts';
 import { observe } from '../../calibrate/observe.ts';
 import { outputChange } from '../../calibrate/output-change.ts';
 import {
@@ -48,7 +48,7 @@ export interface Calibration {
  * Samples on which candidate ranges are compared: at their readers, where each has many rows, and at the model's outputs; fewer
  * where the runs that this takes would be more than a walk over the calibration data, but not below the least.
  */
-const READER_SAMPLES = 16;
+const READER_SAMPLES = 8;
 const OUTPUT_SAMPLES = 32;
 const FEWEST_SAMPLES = 4;
 
@@ -59,18 +59,16 @@ const FEWEST_SAMPLES = 4;
 const CANDIDATE_ORDER: readonly RangeMethod[] = ['mse', ...RANGE_METHODS.filter((method) => method !== 'mse')];
 const REQUIRED_GAIN = 0.9;
 /** Ranges whose own squared error is more than this many times the least are not tried at all. */
-const HOPELESS = 4;
+const HOPELESS = 2;
 /** Candidates whose error at the readers is within this factor of the least are compared at the outputs of the model. */
 const NEAR = 2;
 
-/** `readers`: who else is to see the elements of what layers read, as they stream by. */
 export async function calibrateRanges(
   model: Model,
   placement: Placement,
   target: QuantizationTarget,
   options: RangeOptions,
   context: PassContext,
-  readers: readonly ElementReader[] = [],
 ): Promise<Calibration> {
   const { calibration } = context;
   if (calibration === null) throw new HoneError('data-missing', 'Static INT8 needs calibration data.');
@@ -85,7 +83,6 @@ export async function calibrateRanges(
     open: context.open,
     progress: context.progress,
     histograms: options.method !== 'minmax' && options.method !== 'moving-average',
-    readers,
   });
   const type = activationType(target, options.activationBits);
   const methods = new Map<Value, RangeMethod>();

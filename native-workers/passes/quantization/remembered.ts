@@ -18,7 +18,7 @@ import type { PassContext } from '../pass.ts';
 import type { LayerOptions } from './layer.ts';
 import type { Placement } from './placement.ts';
 import { type Calibration, calibrateRanges, type RangeOptions } from './ranges.ts';
-import { LayerInputs, type RoundedWeight, roundWeights } from './round-weights.ts';
+import { type RoundedWeight, roundWeights } from './round-weights.ts';
 import type { QuantizationTarget } from './targets.ts';
 
 /** What decides every measurement of a pass. */
@@ -86,15 +86,8 @@ export async function rememberedCalibration(
 ): Promise<Calibration> {
   const { calibration, memory } = context;
   const found = await memory.recall([...key, 'calibration'], calibrationSchema, async () => {
-    const inputs = await LayerInputs.open(placement, options, context);
-    let measured: Calibration;
-    try {
-      measured = await calibrateRanges(model, placement, target, options, context, inputs.readers);
-      await inputs.finish();
-    } finally {
-      await inputs.close();
-    }
-    const weights = await roundWeights(placement, inputs, measured, target, options, context);
+    const measured = await calibrateRanges(model, placement, target, options, context);
+    const weights = await roundWeights(model, placement, measured, target, options, context);
     return {
       type: measured.type,
       observations: named(measured.observations),

@@ -16,19 +16,22 @@
  * the rounding (AdaRound, Nagel et al. 2020) was not tried.
  */
 import { FEWEST_SAMPLES, LayerMoments, type Moments, productsModel } from '../../calibrate/layer-moments.ts';
-import { layerRows } from '../../calibrate/layer-rows.ts';
-import type { ElementReader } from '../../calibrate/observation.ts';
+import { type LayerRows, layerRows } from '../../calibrate/layer-rows.ts';
+import type { Observation } from '../../calibrate/observation.ts';
 import type { QuantizationParameters } from '../../calibrate/quantization-parameters.ts';
+import { type ShowRequest, showTensors } from '../../calibrate/show-tensors.ts';
+import type { Model } from '../../graph/model.ts';
 import type { Node } from '../../graph/node.ts';
-import type { Session } from '../../lib/engine.ts';
+import { toFloat32 } from '../../graph/tensor-values.ts';
 import type { PassContext } from '../pass.ts';
+import { signalToNoise } from './activation-facts.ts';
 import { descend, errorChange } from './coordinate-descent.ts';
 import type { LayerOptions } from './layer.ts';
 import { type LayerWeight, layerWeight } from './layer-weight.ts';
 import type { ComputePlan, Placement } from './placement.ts';
 import type { Calibration } from './ranges.ts';
 import type { QuantizationTarget } from './targets.ts';
-import type { QuantizedWeight } from './weights.ts';
+import { channelView, type QuantizedWeight } from './weights.ts';
 
 export interface RoundedWeight extends QuantizedWeight {
   /** E[Q(W) x - W x] by output channel, which the bias takes away; null where there is no bias to do so. */
@@ -37,10 +40,14 @@ export interface RoundedWeight extends QuantizedWeight {
 
 /** Added to the diagonals, as a share of their mean: directions that the data hardly shows are rounded to nearest. */
 const DAMPING = 0.01;
+/** Samples whose inputs of layers are looked at, at most: with more, answers moved no less. */
+const MOST_SAMPLES = 64;
+/** Least part of a layer's error for which its weights are worth it. */
+const LEAST_SHARE = 0.25;
 /** Longest block of columns: longer ones gain nothing that could be measured. */
-const LONGEST_BLOCK = 64;
+const LONGEST_BLOCK = 32;
 /** Shorter blocks gain too little to be worth it. */
-const SHORTEST_BLOCK = 32;
+const SHORTEST_BLOCK = 16;
 /** Bytes of the moments of all layers together. */
 const MOMENT_BYTES = 64 << 20;
 /** Rows of each layer that wait to be multiplied, and their bytes over all layers. */
@@ -52,93 +59,113 @@ const MOST_MULTIPLICATIONS = 6e9;
 /** Passes over the moments for each row: target, start, sweeps and the judgement. */
 const PASSES = 5;
 
-/** What the layers read while the calibration data streams by, for `roundWeights`. */
-export class LayerInputs {
-  readonly #moments: ReadonlyMap<Node, LayerMoments>;
-  readonly #session: Session | null;
-  readonly readers: readonly ElementReader[];
-
-  private constructor(plans: ReadonlyMap<ComputePlan, LayerMoments>, session: Session | null) {
-    this.#moments = new Map([...plans].map(([{ node }, moments]) => [node, moments]));
-    this.#session = session;
-    this.readers =
-      session === null
-        ? []
-        : [...plans].map(([{ data }, moments]) => ({
-            value: data,
-            add: (tensor, first) => moments.add(tensor, first),
-          }));
-  }
-
-  /** Without readers where weights are rounded to nearest: when asked for, and without enough data to round them by. */
-  static async open(
-    placement: Placement,
-    options: Pick<LayerOptions, 'rounding' | 'pairSafe'>,
-    context: PassContext,
-  ): Promise<LayerInputs> {
-    const data = context.calibration;
-    const plans = new Map<ComputePlan, LayerMoments>();
-    if (options.rounding === 'nearest' || options.pairSafe || data === null || data.random)
-      return new LayerInputs(plans, null);
-    const layers = placement.compute.flatMap((plan) => {
-      const rows = layerRows(plan.node, plan.weight.tensor?.shape ?? [], plan.inputAxis);
-      return rows === null ? [] : [{ plan, rows }];
-    });
-    if (data.samples < FEWEST_SAMPLES || layers.length === 0) return new LayerInputs(plans, null);
-    const weights = layers.reduce((sum, { plan }) => sum + (plan.weight.tensor?.size ?? 0), 0);
-    // Fitting and judging, four bytes each.
-    const columns = layers.reduce((sum, { rows }) => sum + rows.groups * rows.columns, 0);
-    const block = Math.floor(
-      Math.min(LONGEST_BLOCK, MOST_MULTIPLICATIONS / (weights * PASSES), MOMENT_BYTES / (8 * columns)),
-    );
-    if (block < SHORTEST_BLOCK) {
-      context.log('The model is too large to round its weights by output error; they are rounded to nearest.');
-      return new LayerInputs(plans, null);
-    }
-    const waiting = Math.max(FEWEST_WAITING, Math.min(MOST_WAITING, Math.floor(WAITING_BYTES / (8 * columns))));
-    const products = await context.open(productsModel());
-    for (const { plan, rows } of layers)
-      plans.set(plan, new LayerMoments(rows, { block, samples: data.samples, waiting, products }));
-    return new LayerInputs(plans, products);
-  }
-
-  of(node: Node): LayerMoments | null {
-    return this.#moments.get(node) ?? null;
-  }
-
-  /** All samples have streamed by. */
-  async finish(): Promise<void> {
-    for (const moments of this.#moments.values()) await moments.finish();
-  }
-
-  async close(): Promise<void> {
-    await this.#session?.release();
-  }
-}
-
-/** The layers whose sums gain by it, with their codes; the others round to nearest. `inputs` have streamed by. */
+/** The layers whose sums gain by it, with their codes; the others round to nearest. */
 export async function roundWeights(
+  model: Model,
   placement: Placement,
-  inputs: LayerInputs,
   calibration: Calibration,
   target: QuantizationTarget,
   options: LayerOptions,
   context: PassContext,
 ): Promise<Map<Node, RoundedWeight>> {
   const found = new Map<Node, RoundedWeight>();
-  for (const [index, plan] of placement.compute.entries()) {
-    await context.progress(index, placement.compute.length, 'rounding weights by output error');
-    const source = placement.values.get(plan.data)?.source;
-    const input = source === undefined ? undefined : calibration.parameters.get(source);
-    const moments = inputs.of(plan.node);
-    // NaN stays in sums.
-    if (input === undefined || moments === null || (calibration.observations.get(plan.data)?.notFinite ?? 1) > 0)
-      continue;
+  const data = context.calibration;
+  if (options.rounding === 'nearest' || options.pairSafe || data === null || data.random) return found;
+  const layers = layersThatGain(placement, calibration);
+  const samples = Math.min(MOST_SAMPLES, data.samples);
+  if (samples < FEWEST_SAMPLES || layers.length === 0) return found;
+  const weights = layers.reduce((sum, { plan }) => sum + (plan.weight.tensor?.size ?? 0), 0);
+  // Fitting and judging, four bytes each.
+  const columns = layers.reduce((sum, { rows }) => sum + rows.groups * rows.columns, 0);
+  const block = Math.floor(
+    Math.min(LONGEST_BLOCK, MOST_MULTIPLICATIONS / (weights * PASSES), MOMENT_BYTES / (8 * columns)),
+  );
+  if (block < SHORTEST_BLOCK) {
+    context.log('The model is too large to round its weights by output error; they are rounded to nearest.');
+    return found;
+  }
+  const waiting = Math.max(FEWEST_WAITING, Math.min(MOST_WAITING, Math.floor(WAITING_BYTES / (8 * columns))));
+  const products = await context.open(productsModel());
+  const moments = layers.map(({ rows }) => new LayerMoments(rows, { block, samples, waiting, products }));
+  try {
+    await showTensors({
+      model,
+      observations: calibration.observations,
+      readers: readersOf(layers, moments),
+      batches: (batchSize) => data.batches(batchSize, samples),
+      open: context.open,
+      progress: (done) => context.progress(done, samples, `what ${layers.length} layers read`),
+    });
+    for (const each of moments) await each.finish();
+  } finally {
+    await products.release();
+  }
+  for (const [index, { plan, input }] of layers.entries()) {
+    await context.progress(index, layers.length, 'rounding weights by output error');
     const weight = layerWeight(plan, input, target, options);
-    const better = roundWeight(plan, weight, input, moments, options.biasCorrection);
+    const better = roundWeight(plan, weight, input, moments[index] as LayerMoments, options.biasCorrection);
     if (better !== null) found.set(plan.node, better);
   }
   return found;
+}
+
+interface RoundableLayer {
+  readonly plan: ComputePlan;
+  readonly rows: LayerRows;
+  /** Parameters of what it reads. */
+  readonly input: QuantizationParameters;
+}
+
+/** Those whose weights are a part of the error that counts, and whose rows can be read and are finite. */
+function layersThatGain(placement: Placement, { observations, parameters }: Calibration): RoundableLayer[] {
+  return placement.compute.flatMap((plan) => {
+    const source = placement.values.get(plan.data)?.source;
+    const input = source === undefined ? undefined : parameters.get(source);
+    const observation = observations.get(plan.data);
+    const rows = layerRows(plan.node, plan.weight.tensor?.shape ?? [], plan.inputAxis);
+    if (input === undefined || observation === undefined || rows === null) return [];
+    // NaN would stay in the sums, and a constant has no moments.
+    if (observation.notFinite > 0 || observation.range.min === observation.range.max) return [];
+    return roundingShare(plan, observation, input) < LEAST_SHARE ? [] : [{ plan, rows, input }];
+  });
+}
+
+/**
+ * The expected part that rounding the weight has in the squared error of the layer's sums, 0 to 1: step^2/12 for each weight over
+ * their power, beside the error of the input over its power. 1 where that of the input is not known.
+ */
+function roundingShare(plan: ComputePlan, observation: Observation, input: QuantizationParameters): number {
+  const ratio = signalToNoise(observation, input);
+  const { tensor } = plan.weight;
+  if (ratio === null || tensor === null) return 1;
+  const view = channelView(tensor.shape, plan.channelAxis, true);
+  const weight = toFloat32(tensor);
+  let noise = 0;
+  let power = 0;
+  for (let channel = 0; channel < view.channels; channel++) {
+    let largest = 0;
+    for (let index = 0, at = channel * view.channelStride; index < view.length; index++, at += view.elementStride) {
+      const value = weight[at] as number;
+      largest = Math.max(largest, Math.abs(value));
+      power += value * value;
+    }
+    noise += (view.length * (largest / 127) ** 2) / 12;
+  }
+  const share = noise / Math.max(power, Number.MIN_VALUE);
+  return share / (share + 1 / ratio);
+}
+
+/** One reader a value, for all layers that read it. */
+function readersOf(layers: readonly RoundableLayer[], moments: readonly LayerMoments[]): ShowRequest['readers'] {
+  const byValue = Map.groupBy(layers.keys(), (index) => (layers[index] as RoundableLayer).plan.data);
+  return new Map(
+    [...byValue].map(([value, indexes]) => [
+      value,
+      async (data, first) => {
+        for (const index of indexes) await moments[index]?.add(data, first);
+      },
+    ]),
+  );
 }
 
 /** The codes that the moments ask for, or null when those rounded to nearest are as good; frees the moments. */

@@ -9,6 +9,8 @@ import type { QuantizationTarget } from './targets.ts';
 
 /** An emulated sample costs about as much as this many runs. */
 const RUNS_A_SAMPLE = 40;
+/** Activations of a batch that is emulated, which holds them several times. */
+const EMULATED_BYTES = 8 << 20;
 
 /** Why nothing was emulated. `safe`: no sum of the model can saturate on these CPUs; else nobody knows. */
 export interface NoForecast {
@@ -49,7 +51,7 @@ export async function forecastSaturation(
   await context.progress(0, 1, 'predicting the loss on CPUs without VNNI');
   const facts = await emulateSaturation(
     model,
-    probeBatches(context, affordable, calibration.observations),
+    probeBatches(context, affordable, calibration.observations, EMULATED_BYTES),
     affordable,
     context.open,
   );

@@ -7,7 +7,8 @@ const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 describe('observationSchema', () => {
   it('gives through JSON what was observed, to the bit', () => {
-    const histogram = new Histogram({ min: -1 / 3, max: Math.PI });
+    const histogram = new Histogram();
+    histogram.cover({ min: -1 / 3, max: Math.PI });
     histogram.add(Float32Array.from({ length: 999 }, (_, index) => Math.max(0, Math.sin(index) * 3)));
     const observation = {
       range: { min: -1 / 3, max: Math.PI },

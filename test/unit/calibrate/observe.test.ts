@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ObserveRequest } from '../../../native-workers/calibrate/observation.ts';
 import { observe } from '../../../native-workers/calibrate/observe.ts';
 import type { Value } from '../../../native-workers/graph/value.ts';
-import type { Feeds, HostTensor } from '../../../native-workers/lib/engine.ts';
+import type { Feeds } from '../../../native-workers/lib/engine.ts';
 import { ModelBuilder } from '../../helpers/models.ts';
 import { float32, passContext } from '../../helpers/passes.ts';
 
@@ -107,29 +107,8 @@ describe('observe', () => {
       }),
     );
     // The first batch tells the sizes: two values of two floats a row, 16 bytes.
-    expect(asked).toEqual([2, 2, 2]);
+    expect(asked).toEqual([2, 2]);
     expect(found.get(total)?.histogram?.total).toBe(8);
-  });
-
-  it('shows readers all elements of what is not constant, with the number of the first sample', async () => {
-    const { model, a, total } = sum();
-    const seen: [number, number[]][] = [];
-    const reader = (value: Value) => ({
-      value,
-      add: async ({ data }: HostTensor, first: number) => void seen.push([first, [...(data as Float32Array)]]),
-    });
-    const batches = [feeds([1, 2], [3, 4]), feeds([5, 6])];
-    const found = await observe(
-      request(model, [a, total], batches, { histograms: false, readers: [reader(total)], maxBytes: 1 }),
-    );
-    expect(seen).toEqual([
-      [0, [1, 2, 3, 4]],
-      [2, [5, 6]],
-    ]);
-    expect(found.get(total)?.histogram).toBeNull();
-    seen.length = 0;
-    await observe(request(model, [total], [feeds([7, 7])], { readers: [reader(total)] }));
-    expect(seen).toEqual([]);
   });
 
   it('gives histograms an even part of the elements of long tensors, from every place of a row', async () => {
@@ -159,8 +138,8 @@ describe('observe', () => {
       ),
     );
     const histogram = found.get(y)?.histogram;
-    expect(histogram?.total).toBeLessThan(1 << 20);
-    expect(histogram?.total).toBeGreaterThan(1 << 17);
+    expect(histogram?.total).toBeLessThanOrEqual(1 << 18);
+    expect(histogram?.total).toBeGreaterThan(1 << 16);
     const filled = [...(histogram?.counts ?? [])].filter((count) => count > 0);
     expect(filled).toHaveLength(6);
     expect(Math.max(...filled) - Math.min(...filled)).toBeLessThanOrEqual(1);
