@@ -29,7 +29,7 @@ import type { Range } from './quantization-parameters.ts';
 /** The factor of the moving average of ranges. */
 const MOVING_AVERAGE = 0.01;
 /** Samples in the batch that tells the sizes of the tensors: what the engine needs for a batch grows with it. */
-const FIRST_BATCH = 2;
+const FIRST_BATCH = 1;
 /** Elements of a tensor over all samples that its histogram gets, from where it has more; its range is of all. */
 const HISTOGRAM_ELEMENTS = 1 << 18;
 
@@ -71,7 +71,8 @@ export async function observe(request: ObserveRequest): Promise<Map<Value, Obser
 async function reduceTensors(request: ObserveRequest, running: Map<Value, Running>): Promise<void> {
   const { model, values } = cloneModel(request.model);
   model.graph.outputs.length = 0;
-  const taps = request.values.map((original) => tap(model, original, mapped(values, original), request));
+  // The engine works towards the newest nodes first: so those of the first layers are, and their tensors need not be kept for long.
+  const taps = request.values.toReversed().map((original) => tap(model, original, mapped(values, original), request));
   const session = await request.open(model, { memoryPattern: false });
   let batches = 0;
   let samples = 0;

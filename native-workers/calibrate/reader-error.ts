@@ -40,7 +40,8 @@ export async function readerErrors(
   const { model: copy, values, nodes } = cloneModel(model);
   const { graph } = copy;
   graph.outputs.length = 0;
-  const measures = judged.flatMap((item, index) => {
+  // The last values first: the engine works towards the newest nodes first, and need not keep what early layers make for long.
+  const measures = [...judged.entries()].reverse().flatMap(([index, item]) => {
     const value = values.get(item.value);
     if (value === undefined) throw new HoneError('internal', 'A value that is judged is not of the model.');
     const readers = item.readers.flatMap((reader) => nodes.get(reader) ?? []);
@@ -56,8 +57,12 @@ export async function readerErrors(
   const errors = judged.map(({ candidates }) => candidates.map(() => 0));
   // Values that nothing reads, as outputs of the model are.
   if (measures.length === 0) return errors;
-  // The copies of a reader share its weight; packed for the kernel, each would have its own.
-  const session = await open(copy, { memoryPattern: false, config: { 'session.disable_prepacking': '1' } });
+  // The copies of a reader share its weight; packed or laid out for the kernel, it would be in memory twice.
+  const session = await open(copy, {
+    optimization: 'extended',
+    memoryPattern: false,
+    config: { 'session.disable_prepacking': '1' },
+  });
   try {
     for await (const feeds of batches) {
       const outputs = await session.run(feeds);

@@ -6,6 +6,7 @@
  * rest is close, as saturation is rare.
  */
 import { cloneModel } from '../graph/clone.ts';
+import { elementCount } from '../graph/dtype.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Model } from '../graph/model.ts';
 import type { Node } from '../graph/node.ts';
@@ -20,7 +21,7 @@ import {
   riskyPairs,
 } from '../kernels/pair-saturation.ts';
 import { discard } from '../lib/discard.ts';
-import type { Feeds, HostTensor } from '../lib/engine.ts';
+import type { Feeds, HostTensor, Session } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
 import { type ConvolutionShape, convolutionShape, windowReader } from './convolution-window.ts';
 import type { OpenModel } from './observation.ts';
@@ -46,8 +47,11 @@ export interface SaturationFacts {
 
 interface Layer {
   readonly label: string;
+  /** Outputs of the tapped model: the codes that the layer reads, and the shape and the power of what it makes. */
   readonly codes: string;
-  readonly output: string;
+  readonly shape: string;
+  readonly power: string;
+  /** The input that is added to what it makes. */
   readonly delta: string;
   /** Of windows [kernel position, channel] where the layer is a convolution. */
   readonly pairs: RiskyPairs;
@@ -83,10 +87,11 @@ export async function emulateSaturation(
   const outputs = clone.graph.outputs.map(({ name }) => name);
   const left: string[] = [];
   const layers: Layer[] = [];
-  for (const node of [...clone.graph.nodes]) {
+  // The last layers first: the engine works towards the newest nodes first, and need not keep what early layers make for long.
+  for (const node of [...clone.graph.nodes].reverse()) {
     const layer = layerOf(node);
-    if (typeof layer === 'string') left.push(layer);
-    else if (layer !== null && layer.pairs.at.length > 0) layers.push(tap(clone.graph, node, layer));
+    if (typeof layer === 'string') left.unshift(layer);
+    else if (layer !== null && layer.pairs.at.length > 0) layers.unshift(tap(clone.graph, node, layer));
   }
   if (layers.length === 0) return null;
   const sums = new Map(layers.map((layer) => [layer, { saturated: 0, pairs: 0, excess: 0, power: 0 }]));
@@ -98,31 +103,13 @@ export async function emulateSaturation(
   try {
     for await (const feeds of batches) {
       if (rows >= samples) break;
-      const deltas: Feeds = Object.fromEntries(layers.map(({ delta }) => [delta, zero]));
-      const reference = await session.run({ ...feeds, ...deltas });
-      let found = reference;
-      for (let round = 1; round <= ROUNDS; round++) {
-        const excesses = layers.map((layer) => excessOf(layer, found[layer.codes], found[layer.output]));
-        const nothing = round === 1 && excesses.every(({ saturated }) => saturated === 0);
-        if (round === ROUNDS || nothing) {
-          for (const [index, layer] of layers.entries())
-            count(sums.get(layer) as Sums, excesses[index] as Excess, found[layer.output]);
-        }
-        if (nothing) break;
-        layers.forEach(({ delta }, index) => {
-          deltas[delta] = (excesses[index] as Excess).excess;
-        });
-        const before = found;
-        found = await session.run({ ...feeds, ...deltas });
-        if (before !== reference) discard(before);
-      }
-      const [expected, actual] = [pick(reference, outputs), pick(found, outputs)];
+      const { expected, actual } = await emulateBatch(session, layers, feeds, outputs, sums);
       change += outputChange(expected, actual);
       const batch = Object.values(feeds)[0]?.shape[0] ?? 1;
       // Past the samples asked for there may be rows that only fill a fixed batch up.
       const asked = Math.min(batch, samples - rows);
       countAgreement(expected, actual, asked / batch, agreement);
-      for (const tensors of new Set([reference, found])) discard(tensors);
+      for (const tensors of [expected, actual]) discard(tensors);
       rows += asked;
       runs++;
     }
@@ -145,10 +132,48 @@ export async function emulateSaturation(
   };
 }
 
+/** The outputs of the model without saturation and with it; adds what each layer loses to `sums`. */
+async function emulateBatch(
+  session: Session,
+  layers: readonly Layer[],
+  feeds: Feeds,
+  outputs: readonly string[],
+  sums: ReadonlyMap<Layer, Sums>,
+): Promise<{ expected: Feeds; actual: Feeds }> {
+  const deltas: Feeds = Object.fromEntries(layers.map(({ delta }) => [delta, zero]));
+  let found = await session.run({ ...feeds, ...deltas });
+  const expected = copied(found, outputs);
+  for (let round = 1; round <= ROUNDS; round++) {
+    const excesses = layers.map((layer) => excessOf(layer, found));
+    // What saturates nowhere has nothing that layers further on could see.
+    const nothing = round === 1 && excesses.every(({ saturated }) => saturated === 0);
+    if (round === ROUNDS || nothing) {
+      for (const [index, layer] of layers.entries()) addTo(sums.get(layer), excesses[index], found[layer.power]);
+    }
+    if (nothing) break;
+    layers.forEach(({ delta }, index) => {
+      deltas[delta] = excesses[index]?.excess ?? zero;
+    });
+    discard(found);
+    found = await session.run({ ...feeds, ...deltas });
+  }
+  const actual = copied(found, outputs);
+  discard(found);
+  return { expected, actual };
+}
+
+function addTo(sums: Sums | undefined, excess: Excess | undefined, power: HostTensor | undefined): void {
+  if (sums === undefined || excess === undefined) return;
+  sums.saturated += excess.saturated;
+  sums.pairs += excess.pairs;
+  sums.excess += excess.squares;
+  sums.power += Number(power?.data[0] ?? 0);
+}
+
 const zero: HostTensor = { dtype: 'float32', shape: [], data: new Float32Array(1) };
 
 /** A layer to emulate; null for any other node; the label of a layer that cannot be emulated. */
-function layerOf(node: Node): Omit<Layer, 'delta' | 'output'> | null | string {
+function layerOf(node: Node): Untapped | null | string {
   if (!node.is('Conv', 'MatMul', 'Gemm')) return null;
   const [data, weight] = node.inputs.map((input) => input?.producer ?? null);
   if (data?.opType !== 'DequantizeLinear' || weight?.opType !== 'DequantizeLinear') return null;
@@ -214,8 +239,11 @@ function transposed(source: Int8Array, rows: number, columns: number): Int8Array
   return result;
 }
 
-/** Lets the codes and the output of a layer out, and adds its excess to what the readers of the output see. */
-function tap(graph: Graph, node: Node, layer: Omit<Layer, 'delta' | 'output'>): Layer {
+/** What of a layer is known before it is tapped. */
+type Untapped = Omit<Layer, 'shape' | 'power' | 'delta'>;
+
+/** Lets what `Layer` names out of the model, and adds the excess of a layer to what the readers of its output see. */
+function tap(graph: Graph, node: Node, layer: Untapped): Layer {
   const output = node.outputs[0] as Value;
   const readers = [...output.consumers];
   const delta = graph.addInput(graph.uniqueName(`${PREFIX}.delta`), tensorType('float32', null));
@@ -235,8 +263,17 @@ function tap(graph: Graph, node: Node, layer: Omit<Layer, 'delta' | 'output'>): 
     graph.outputs[place] = sum;
   }
   const codes = node.inputs[0]?.producer?.inputs[0] as Value;
-  for (const value of [codes, output]) if (!graph.outputs.includes(value)) graph.outputs.push(value);
-  return { ...layer, codes: codes.name, output: output.name, delta: delta.name };
+  if (!graph.outputs.includes(codes)) graph.outputs.push(codes);
+  const [shape, power] = (['Shape', 'ReduceSumSquare'] as const).map((opType) => {
+    const made = graph.createValue(
+      graph.uniqueName(`${PREFIX}.${opType}`),
+      tensorType(opType === 'Shape' ? 'int64' : 'float32', null),
+    );
+    graph.addNode({ opType, inputs: [output], outputs: [made] });
+    graph.outputs.push(made);
+    return made.name;
+  }) as [string, string];
+  return { ...layer, codes: codes.name, shape, power, delta: delta.name };
 }
 
 /** What a layer loses in one run. */
@@ -250,15 +287,18 @@ interface Excess {
   readonly pairs: number;
 }
 
-function excessOf(layer: Layer, codes: HostTensor | undefined, output: HostTensor | undefined): Excess {
-  if (!(codes?.data instanceof Uint8Array) || !(output?.data instanceof Float32Array))
+function excessOf(layer: Layer, found: Feeds): Excess {
+  const codes = found[layer.codes];
+  if (!(codes?.data instanceof Uint8Array))
     throw new HoneError('internal', `The codes that ${layer.label} reads did not come out as uint8.`);
   const { channels, length, convolution } = layer;
-  const places = output.data.length / channels;
+  const shape = Array.from(found[layer.shape]?.data ?? [], Number);
+  const size = elementCount(shape);
+  const places = size / channels;
   const pairs = places * channels * Math.floor(length / 2);
   const reachable = reachablePairs(layer.pairs, mostCodes(codes, layer));
   if (reachable.at.length === 0) return { excess: zero, squares: 0, saturated: 0, pairs };
-  const excess = new Float32Array(output.data.length);
+  const excess = new Float32Array(size);
   let saturated = 0;
   if (convolution === null) {
     for (let row = 0; row < places; row++) {
@@ -271,7 +311,7 @@ function excessOf(layer: Layer, codes: HostTensor | undefined, output: HostTenso
     const perGroup = channels / convolution.groups;
     const { elements, pairs: listed } = readByPairs(reachable);
     const window = new Uint8Array(elements.length);
-    const read = windowReader(codes, output.shape, convolution, layer.zeroPoint, elements);
+    const read = windowReader(codes, shape, convolution, layer.zeroPoint, elements);
     for (let sample = 0; sample < batch; sample++) {
       for (let group = 0; group < convolution.groups; group++) {
         const first = group * perGroup;
@@ -286,14 +326,7 @@ function excessOf(layer: Layer, codes: HostTensor | undefined, output: HostTenso
   if (saturated === 0) return { excess: zero, squares: 0, saturated, pairs };
   const inner = convolution === null ? 1 : places / (codes.shape[0] ?? 1);
   const squares = scaleSums(excess, layer.scales, inner);
-  return { excess: { dtype: 'float32', shape: output.shape, data: excess }, squares, saturated, pairs };
-}
-
-function count(sums: Sums, { saturated, pairs, squares }: Excess, output: HostTensor | undefined): void {
-  sums.saturated += saturated;
-  sums.pairs += pairs;
-  sums.excess += squares;
-  if (output?.data instanceof Float32Array) sums.power += powerOf(output.data);
+  return { excess: { dtype: 'float32', shape, data: excess }, squares, saturated, pairs };
 }
 
 /** The largest code that the element `index` of a window, or of a row, has anywhere in `codes`, for the output channel `row`. */
@@ -331,14 +364,14 @@ function scaleSums(sums: Float32Array, scales: Float32Array, inner: number): num
   return squares;
 }
 
-function powerOf(values: Float32Array): number {
-  let power = 0;
-  for (let index = 0; index < values.length; index++) power += (values[index] as number) ** 2;
-  return power;
-}
-
-function pick(feeds: Feeds, names: readonly string[]): Feeds {
-  return Object.fromEntries(names.flatMap((name) => (feeds[name] === undefined ? [] : [[name, feeds[name]]])));
+/** Those tensors, which stay when the others are discarded. */
+function copied(feeds: Feeds, names: readonly string[]): Feeds {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const tensor = feeds[name];
+      return tensor === undefined ? [] : [[name, { ...tensor, data: tensor.data.slice() as HostTensor['data'] }]];
+    }),
+  );
 }
 
 /** Of the first `share` of the rows of all outputs that are scores of classes. */

@@ -21,7 +21,7 @@ export function modelOpener(
   return async (model, options) => {
     if (onnxSize(model) <= IN_MEMORY) return engine.open(onnxBytes(model), options);
     const path = join(scratch, `session-${++number}.onnx`);
-    const { files } = await writeOnnx(model, path);
+    const { files } = await writeOnnx(model, path, { external: 'always' });
     const remove = async (): Promise<void> => {
       await Promise.all(files.map((file) => rm(file, { force: true })));
     };

@@ -9,9 +9,11 @@
  */
 import type { Graph } from '../../graph/graph.ts';
 import type { Node } from '../../graph/node.ts';
-import { tensorFromFloat32, toFloat32, toNumbers } from '../../graph/tensor-values.ts';
+import { Tensor } from '../../graph/tensor.ts';
+import { float32Chunks, toNumbers } from '../../graph/tensor-values.ts';
 import type { ValueType } from '../../graph/types.ts';
 import type { Value } from '../../graph/value.ts';
+import { spillPieces } from '../spill.ts';
 
 /** A constant of which one axis runs over the channels. */
 export interface ScalableConstant {
@@ -59,10 +61,13 @@ export function scalableGroups(graph: Graph, types: Types): ScalableGroup[] {
   return found;
 }
 
-/** Moves the factors: the activations become `value / factors`, and the model computes what it did. */
-export function applyFactors(group: ScalableGroup, factors: Float32Array): void {
-  for (const maker of group.makers) scaleConstant(maker, factors, true);
-  for (const reader of group.readers) scaleConstant(reader, factors, false);
+/**
+ * Moves the factors: the activations become `value / factors`, and the model computes what it did. Large constants that change go
+ * to files in `scratch`.
+ */
+export function applyFactors(group: ScalableGroup, factors: Float32Array, scratch: string): void {
+  for (const maker of group.makers) scaleConstant(maker, factors, true, scratch);
+  for (const reader of group.readers) scaleConstant(reader, factors, false, scratch);
 }
 
 /** Follows one activation to all that must be scaled with it. */
@@ -215,14 +220,24 @@ function ownConstant(value: Value | null): boolean {
   return value?.tensor?.dtype === 'float32' && value.consumers.size === 1;
 }
 
-function scaleConstant(constant: ScalableConstant, factors: Float32Array, divide: boolean): void {
+/** Elements that are scaled at once. */
+const CHUNK = 1 << 18;
+
+function scaleConstant(constant: ScalableConstant, factors: Float32Array, divide: boolean, scratch: string): void {
   const tensor = constant.value.tensor;
   if (tensor === null) return;
-  const values = Float32Array.from(toFloat32(tensor));
   const inner = tensor.shape.slice(constant.axis + 1).reduce((product, dim) => product * dim, 1);
-  for (let index = 0; index < values.length; index++) {
-    const factor = factors[Math.floor(index / inner) % factors.length] as number;
-    values[index] = divide ? (values[index] as number) / factor : (values[index] as number) * factor;
+  function* scaled(source: Tensor): Iterable<Float32Array> {
+    let index = 0;
+    const values = new Float32Array(CHUNK);
+    for (const piece of float32Chunks(source, CHUNK)) {
+      for (let at = 0; at < piece.length; at++, index++) {
+        const factor = factors[Math.floor(index / inner) % factors.length] as number;
+        values[at] = divide ? (piece[at] as number) / factor : (piece[at] as number) * factor;
+      }
+      yield values.subarray(0, piece.length);
+    }
   }
-  constant.value.tensor = tensorFromFloat32(values, tensor.shape);
+  const data = spillPieces(scratch, 4 * tensor.size, scaled(tensor));
+  constant.value.tensor = new Tensor({ dtype: 'float32', shape: tensor.shape, data });
 }

@@ -22,7 +22,7 @@ import type { QuantizationParameters } from '../../calibrate/quantization-parame
 import { type ShowRequest, showTensors } from '../../calibrate/show-tensors.ts';
 import type { Model } from '../../graph/model.ts';
 import type { Node } from '../../graph/node.ts';
-import { toFloat32 } from '../../graph/tensor-values.ts';
+import { float32Chunks } from '../../graph/tensor-values.ts';
 import type { PassContext } from '../pass.ts';
 import { signalToNoise } from './activation-facts.ts';
 import { descend, errorChange } from './coordinate-descent.ts';
@@ -41,7 +41,7 @@ export interface RoundedWeight extends QuantizedWeight {
 /** Added to the diagonals, as a share of their mean: directions that the data hardly shows are rounded to nearest. */
 const DAMPING = 0.01;
 /** Samples whose inputs of layers are looked at, at most: with more, answers moved no less. */
-const MOST_SAMPLES = 64;
+const MOST_SAMPLES = 32;
 /** Least part of a layer's error for which its weights are worth it. */
 const LEAST_SHARE = 0.25;
 /** Longest block of columns: longer ones gain nothing that could be measured. */
@@ -139,18 +139,18 @@ function roundingShare(plan: ComputePlan, observation: Observation, input: Quant
   const { tensor } = plan.weight;
   if (ratio === null || tensor === null) return 1;
   const view = channelView(tensor.shape, plan.channelAxis, true);
-  const weight = toFloat32(tensor);
-  let noise = 0;
+  const largest = new Float32Array(view.channels);
   let power = 0;
-  for (let channel = 0; channel < view.channels; channel++) {
-    let largest = 0;
-    for (let index = 0, at = channel * view.channelStride; index < view.length; index++, at += view.elementStride) {
-      const value = weight[at] as number;
-      largest = Math.max(largest, Math.abs(value));
-      power += value * value;
+  let index = 0;
+  for (const weights of float32Chunks(tensor, 1 << 18)) {
+    for (let at = 0; at < weights.length; at++, index++) {
+      const channel = Math.floor(index / view.channelStride) % view.channels;
+      const magnitude = Math.abs(weights[at] as number);
+      if (magnitude > (largest[channel] as number)) largest[channel] = magnitude;
+      power += magnitude * magnitude;
     }
-    noise += (view.length * (largest / 127) ** 2) / 12;
   }
+  const noise = largest.reduce((sum, most) => sum + (view.length * (most / 127) ** 2) / 12, 0);
   const share = noise / Math.max(power, Number.MIN_VALUE);
   return share / (share + 1 / ratio);
 }

@@ -106,8 +106,8 @@ describe('observe', () => {
         },
       }),
     );
-    // The first batch tells the sizes: two values of two floats a row, 16 bytes.
-    expect(asked).toEqual([2, 2]);
+    // The first batch is one sample and tells the sizes: two values of two floats a row, 16 bytes.
+    expect(asked).toEqual([1, 2]);
     expect(found.get(total)?.histogram?.total).toBe(8);
   });
 
