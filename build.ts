@@ -2,7 +2,7 @@
  * Builds everything into `dist/`: the renderer, the report view, Electron's main and preload, the worker and the command line.
  * `node build.ts renderer report-view` builds some of it; `--watch` builds the renderer again at every change.
  */
-import { globSync } from 'node:fs';
+import { globSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { basename, join } from 'node:path';
 import { build, type InlineConfig, type Plugin } from 'vite';
@@ -94,6 +94,47 @@ const reportView: InlineConfig = {
 
 const renderer: InlineConfig = { root: join(ROOT, 'renderer'), configFile: join(ROOT, 'vite.config.ts') };
 
+/**
+ * The kernels as WebAssembly, each as text in a module of its own, so that a bundle takes it along. These modules are part of the
+ * repository, and built only when asked for.
+ */
+async function buildKernels(): Promise<void> {
+  const { main } = await import('assemblyscript/asc');
+  for (const path of globSync('native-workers/kernels/assembly/*.ts', { cwd: ROOT })) {
+    const name = basename(path, '.ts');
+    let wasm = Buffer.alloc(0);
+    const { error, stderr } = await main(
+      [
+        path,
+        '--optimizeLevel',
+        '3',
+        '--runtime',
+        'stub',
+        '--enable',
+        'simd',
+        '--memoryBase',
+        '0',
+        '--initialMemory',
+        '2',
+        '--outFile',
+        name,
+      ],
+      {
+        writeFile(_, contents) {
+          wasm = Buffer.from(contents);
+        },
+      },
+    );
+    if (error !== null) throw new Error(`${path}: ${stderr.toString()}`);
+    const text = [
+      `/** Compiled from assembly/${name}.ts by \`node build.ts kernels\`. */`,
+      `export const ${name.toUpperCase().replaceAll('-', '_')} =`,
+      `  '${wasm.toString('base64')}';`,
+    ];
+    writeFileSync(join(ROOT, 'native-workers', 'kernels', `${name}-wasm.ts`), `${text.join('\n')}\n`);
+  }
+}
+
 /** In the order in which they are built; main and preload share a folder, and main empties it. */
 const OUTPUTS: Record<string, readonly InlineConfig[]> = {
   renderer: [renderer],
@@ -108,13 +149,16 @@ const OUTPUTS: Record<string, readonly InlineConfig[]> = {
 
 const asked = process.argv.slice(2).filter((name) => name !== '--watch');
 const watch = process.argv.includes('--watch');
-const unknown = asked.filter((name) => !(name in OUTPUTS));
+const unknown = asked.filter((name) => !(name in OUTPUTS) && name !== 'kernels');
 if (unknown.length > 0) {
-  process.stderr.write(`There is no output ${unknown.join(', ')}; there are ${Object.keys(OUTPUTS).join(', ')}.\n`);
+  process.stderr.write(
+    `There is no output ${unknown.join(', ')}; there are ${[...Object.keys(OUTPUTS), 'kernels'].join(', ')}.\n`,
+  );
   process.exit(2);
 }
 for (const name of asked.length > 0 ? asked : Object.keys(OUTPUTS)) {
   try {
+    if (name === 'kernels') await buildKernels();
     for (const config of OUTPUTS[name] ?? []) {
       const watched = watch && name === 'renderer' ? { watch: {} } : {};
       await build({ logLevel: 'warn', ...config, build: { ...config.build, ...watched } });

@@ -7,16 +7,10 @@ import { Graph } from '../graph/graph.ts';
 import { Model } from '../graph/model.ts';
 import { tensorFromNumbers } from '../graph/tensor-values.ts';
 import { tensorType } from '../graph/types.ts';
+import type { Moments } from '../kernels/coordinate-descent.ts';
 import { discard } from '../lib/discard.ts';
 import type { HostTensor, Session } from '../lib/engine.ts';
 import type { LayerRows } from './layer-rows.ts';
-
-/** Of one block: `size` x `size`, row-major. */
-export interface Moments {
-  readonly size: number;
-  /** E[x_i x_j]. */
-  readonly products: Float32Array;
-}
 
 /** Rows of the data for each layer over all samples: with twice as many answers moved no less. */
 const ROWS = 512;

@@ -15,7 +15,7 @@
  * Note: the noise of the layers before is not in the moments: one run of the float model serves all layers. Gradient descent on
  * the rounding (AdaRound, Nagel et al. 2020) was not tried.
  */
-import { FEWEST_SAMPLES, LayerMoments, type Moments, productsModel } from '../../calibrate/layer-moments.ts';
+import { FEWEST_SAMPLES, LayerMoments, productsModel } from '../../calibrate/layer-moments.ts';
 import { type LayerRows, layerRows } from '../../calibrate/layer-rows.ts';
 import type { Observation } from '../../calibrate/observation.ts';
 import type { QuantizationParameters } from '../../calibrate/quantization-parameters.ts';
@@ -23,9 +23,9 @@ import { type ShowRequest, showTensors } from '../../calibrate/show-tensors.ts';
 import type { Model } from '../../graph/model.ts';
 import type { Node } from '../../graph/node.ts';
 import { float32Chunks } from '../../graph/tensor-values.ts';
+import { type BlockRounder, blockRounder, type Moments } from '../../kernels/coordinate-descent.ts';
 import type { PassContext } from '../pass.ts';
 import { signalToNoise } from './activation-facts.ts';
-import { descend, errorChange } from './coordinate-descent.ts';
 import type { LayerOptions } from './layer.ts';
 import { type LayerWeight, layerWeight } from './layer-weight.ts';
 import type { ComputePlan, Placement } from './placement.ts';
@@ -100,10 +100,11 @@ export async function roundWeights(
   } finally {
     await products.release();
   }
+  const rounder = blockRounder();
   for (const [index, { plan, input }] of layers.entries()) {
     await context.progress(index, layers.length, 'rounding weights by output error');
     const weight = layerWeight(plan, input, target, options);
-    const better = roundWeight(plan, weight, input, moments[index] as LayerMoments, options.biasCorrection);
+    const better = roundWeight(plan, weight, input, moments[index] as LayerMoments, options.biasCorrection, rounder);
     if (better !== null) found.set(plan.node, better);
   }
   return found;
@@ -175,6 +176,7 @@ function roundWeight(
   input: QuantizationParameters,
   moments: LayerMoments,
   corrected: boolean,
+  rounder: BlockRounder,
 ): RoundedWeight | null {
   const taken = moments.take();
   if (taken === null) return null;
@@ -190,36 +192,31 @@ function roundWeight(
   const codes = Int8Array.from(quantized.codes);
   const scales = Float32Array.from(quantized.scales);
   const shift = centered ? new Float64Array(outputs) : null;
-  const row = new Float64Array(size);
-  const before = new Int8Array(size);
-  const after = new Int8Array(size);
   let change = 0;
   for (let part = 0; part < parts; part++) {
     const group = Math.floor(part / blocks);
     const start = (part % blocks) * size;
     const length = Math.min(size, columns - start);
-    const fitting = { ...damped(taken.fitting(part, centered)), noise };
-    const judging = { ...taken.judging(part, centered), noise };
+    rounder.load(damped(taken.fitting(part, centered)), taken.judging(part, centered), noise);
     for (let output = (group * outputs) / groups; output < ((group + 1) * outputs) / groups; output++) {
       const channel = scales.length > 1 ? output : 0;
       const scale = scales[channel] as number;
       const first = output * rowStride + start * columnStride;
-      row.fill(0);
-      before.fill(0);
+      rounder.weight.fill(0);
+      rounder.nearest.fill(0);
       for (let column = 0, at = first; column < length; column++, at += columnStride) {
-        row[column] = source[at] as number;
-        before[column] = quantized.codes[at] as number;
+        rounder.weight[column] = source[at] as number;
+        rounder.nearest[column] = quantized.codes[at] as number;
       }
-      after.set(before);
-      const keepScale = view.channels === 1 || blocks > 1;
-      const fitted = descend(row, after, scale, fitting, weight.minimumScale(channel), keepScale);
-      change += errorChange(row, { codes: before, scale }, { codes: after, scale: fitted }, judging);
+      rounder.codes.set(rounder.nearest);
+      const fitted = rounder.descend(scale, weight.minimumScale(channel), view.channels === 1 || blocks > 1);
+      change += rounder.errorChange(scale, fitted);
       scales[channel] = fitted;
       let mean = 0;
       for (let column = 0, at = first; column < length; column++, at += columnStride) {
-        const code = after[column] as number;
+        const code = rounder.codes[column] as number;
         codes[at] = code;
-        if (centered) mean += (code * fitted - (row[column] as number)) * taken.mean(part, column);
+        if (centered) mean += (code * fitted - (rounder.weight[column] as number)) * taken.mean(part, column);
       }
       if (shift !== null) shift[output] = (shift[output] as number) + mean;
     }
