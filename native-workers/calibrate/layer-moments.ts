@@ -175,8 +175,11 @@ export class LayerMoments {
           continue;
         }
         read(sample, group, position, whole, 0);
-        for (let block = 0; block < blocks; block++)
-          into.set(whole.subarray(block * size, (block + 1) * size), at(group * blocks + block));
+        for (let block = 0, from = 0; block < blocks; block++) {
+          const start = at(group * blocks + block);
+          for (const end = Math.min(columns, from + size), to = start - from; from < end; from++)
+            into[to + from] = whole[from] as number;
+        }
       }
     };
     await sums.add(places.length, write, this.#products);

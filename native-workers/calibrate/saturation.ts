@@ -95,7 +95,7 @@ export async function emulateSaturation(
   }
   if (layers.length === 0) return null;
   const sums = new Map(layers.map((layer) => [layer, { saturated: 0, pairs: 0, excess: 0, power: 0 }]));
-  const session = await open(clone, { optimization: 'basic', memoryPattern: false });
+  const session = await open(clone, { optimization: 'disabled', memoryPattern: false });
   let rows = 0;
   let change = 0;
   let runs = 0;
