@@ -14,7 +14,7 @@ export interface TensorStatistics {
   readonly range: Range;
   /** Exponential moving average of the range of each batch (factor 0.01, as ONNX Runtime's `CalibMovingAverageConstant`). */
   readonly average: Range;
-  /** null before the second pass, and for a tensor that is constant. */
+  /** null where none was asked for, and for a tensor that is constant. */
   readonly histogram: Histogram | null;
 }
 
