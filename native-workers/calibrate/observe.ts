@@ -4,27 +4,15 @@
  * come out (`show-tensors.ts` has whole ones of a few samples).
  * The graph is optimised while it is observed: the engine fuses around the extra outputs.
  */
-import { intAttribute, intsAttribute } from '../graph/attribute.ts';
 import { cloneModel } from '../graph/clone.ts';
-import type { Graph } from '../graph/graph.ts';
-import type { Model } from '../graph/model.ts';
-import { tensorFromNumbers } from '../graph/tensor-values.ts';
-import { tensorType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
 import type { Feeds, HostTensor, Session } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
 import { type Live, MOST_LIVE } from '../protocol/live.ts';
 import { Histogram } from './histogram.ts';
-import {
-  batchSizeFor,
-  floats,
-  mapped,
-  type Observation,
-  type ObserveRequest,
-  type Running,
-  rowsOf,
-} from './observation.ts';
+import { batchSizeFor, floats, type Observation, type ObserveRequest, type Running, rowsOf } from './observation.ts';
 import type { Range } from './quantization-parameters.ts';
+import { evenStride, partsOf, type Tap, tap } from './tap.ts';
 
 /** The factor of the moving average of ranges. */
 const MOVING_AVERAGE = 0.01;
@@ -72,7 +60,7 @@ async function reduceTensors(request: ObserveRequest, running: Map<Value, Runnin
   const { model, values } = cloneModel(request.model);
   model.graph.outputs.length = 0;
   // The engine works towards the newest nodes first: so those of the first layers are, and their tensors need not be kept for long.
-  const taps = request.values.toReversed().map((original) => tap(model, original, mapped(values, original), request));
+  const taps = request.values.toReversed().map((original) => tap(model, original, values, request));
   const session = await request.open(model, { memoryPattern: false });
   let batches = 0;
   let samples = 0;
@@ -97,78 +85,6 @@ async function reduceTensors(request: ObserveRequest, running: Map<Value, Runnin
     await session.release();
   }
   if (batches === 0) throw new HoneError('data-empty', 'The calibration data holds no samples.');
-}
-
-/** Names of what the graph makes of one value. */
-interface Tap {
-  readonly original: Value;
-  readonly min: string;
-  readonly max: string;
-  readonly mean: string;
-  readonly size: string;
-  readonly squares: string | null;
-  /** Whether the statistics are by channel: those of all elements follow from them. */
-  readonly byChannel: boolean;
-  /** The elements for the histogram, and the inputs that say which they are: all from `start` on, `stride` apart. */
-  readonly part: { readonly elements: string; readonly start: string; readonly stride: string } | null;
-}
-
-function tap(model: Model, original: Value, value: Value, request: ObserveRequest): Tap {
-  const { graph, opset } = model;
-  const channel = request.channels.get(original);
-  const others = channel === undefined ? null : otherAxes(channel.rank, channel.axis);
-  const output = (suffix: string, dtype: 'float32' | 'int64' = 'float32'): Value => {
-    const made = graph.createValue(graph.uniqueName(`${value.name}.${suffix}`), tensorType(dtype, null));
-    graph.outputs.push(made);
-    return made;
-  };
-  const reduce = (opType: string, suffix: string): string => {
-    const node = graph.addNode({ opType, inputs: [value], attributes: [['keepdims', intAttribute(0)]] });
-    // The axes are an attribute up to opset 17 and an input from 18 on (ReduceMin, ReduceMax, ReduceMean alike).
-    if (others !== null && opset < 18) node.attributes.set('axes', intsAttribute(others));
-    else if (others !== null) node.setInput(1, integers(graph, others));
-    const reduced = output(suffix);
-    node.setOutput(0, reduced);
-    return reduced.name;
-  };
-  const size = output('size', 'int64');
-  graph.addNode({ opType: 'Size', inputs: [value], outputs: [size] });
-  const part = (): Tap['part'] => {
-    const flat = graph.createValue(graph.uniqueName(`${value.name}.flat`));
-    graph.addNode({ opType: 'Reshape', inputs: [value, integers(graph, [-1])], outputs: [flat] });
-    const [start, stride] = ['start', 'stride'].map((name) =>
-      graph.addInput(graph.uniqueName(`${value.name}.${name}`), tensorType('int64', [1])),
-    ) as [Value, Value];
-    const elements = output('elements');
-    const [end, axis] = [integers(graph, [Number.MAX_SAFE_INTEGER]), integers(graph, [0])];
-    graph.addNode({ opType: 'Slice', inputs: [flat, start, end, axis, stride], outputs: [elements] });
-    return { elements: elements.name, start: start.name, stride: stride.name };
-  };
-  return {
-    original,
-    min: reduce('ReduceMin', 'min'),
-    max: reduce('ReduceMax', 'max'),
-    mean: reduce('ReduceMean', 'mean'),
-    size: size.name,
-    squares: channel?.squares === true ? reduce('ReduceSumSquare', 'squares') : null,
-    byChannel: others !== null,
-    part: request.histograms ? part() : null,
-  };
-}
-
-/** The inputs that choose elements, from another place in each batch: steps of the golden ratio leave no gaps. */
-function partsOf(taps: readonly Tap[], strides: readonly number[], sample: number): Feeds {
-  const shift = (sample * 0.6180339887) % 1;
-  return Object.fromEntries(
-    taps.flatMap(({ part }, index) => {
-      if (part === null) return [];
-      const stride = strides[index] ?? 1;
-      return [
-        [part.start, integer(Math.floor(shift * stride))],
-        [part.stride, integer(stride)],
-      ];
-    }),
-  );
 }
 
 /** Adds what the graph made of one value for one batch of `rows` samples. */
@@ -235,14 +151,6 @@ async function firstBatch(
   return { batchSize: 1, sizes: [] };
 }
 
-/** The least step of at least `wanted` that meets every place of a row of `length` elements in time, whatever its axes are. */
-function evenStride(length: number, wanted: number): number {
-  const divides = (a: number, b: number): boolean => (b === 0 ? a > 1 : divides(b, a % b));
-  let stride = Math.max(1, Math.ceil(wanted));
-  while (stride > 1 && divides(length, stride)) stride++;
-  return stride;
-}
-
 /** Throws `data-mismatch` for an input of the model that the data does not have. */
 function checkInputs(session: Session, feeds: Feeds): void {
   const missing = session.inputs.filter(({ name }) => feeds[name] === undefined).map(({ name }) => `'${name}'`);
@@ -303,19 +211,6 @@ function mergeChannels(
       meanSquare[channel] = (meanSquare[channel] ?? 0) + (batch.squares?.[channel] ?? 0) / (elements / count);
     absMax[channel] = Math.max(absMax[channel] ?? 0, -(batch.min[channel] ?? 0), batch.max[channel] ?? 0);
   }
-}
-
-function integers(graph: Graph, values: readonly number[]): Value {
-  return graph.addInitializer(graph.uniqueName('integers'), tensorFromNumbers('int64', values, [values.length]));
-}
-
-function integer(value: number): HostTensor {
-  return { dtype: 'int64', shape: [1], data: BigInt64Array.of(BigInt(value)) };
-}
-
-function otherAxes(rank: number, axis: number): number[] {
-  const channel = axis < 0 ? axis + rank : axis;
-  return Array.from({ length: rank }, (_, index) => index).filter((index) => index !== channel);
 }
 
 function scalar(tensor: HostTensor | undefined): number {
