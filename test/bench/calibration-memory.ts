@@ -1,16 +1,18 @@
 /**
  * Peak memory and time of the preset `int8` on a generated model of ResNet-50's size and shape (random weights; 25.5 million of them),
- * calibrated on generated images of 224 x 224: in a fresh process for each number of images, so that the growth is seen.
- * Writes test/bench/results/calibration-memory.json. With --write FILE it only writes the model, for other programs to measure.
+ * calibrated on generated pictures of 224 x 224: in a fresh process for each number of images, so that the growth is seen.
+ * Writes test/bench/results/calibration-memory.json. With --write FOLDER it only writes the model and 512 pictures, for other programs
+ * to measure.
  *
  * Run: node test/bench/calibration-memory.ts [images …]
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runnableBatches } from '../../native-workers/datasets/batching.ts';
-import { seededInputs } from '../../native-workers/datasets/seeded-inputs.ts';
+import { encodePng } from '../../native-workers/datasets/image-pixels.ts';
+import { openDataset } from '../../native-workers/datasets/open-dataset.ts';
 import { signatureOf } from '../../native-workers/datasets/signature.ts';
 import { writeOnnx } from '../../native-workers/formats/onnx/write.ts';
 import { openModel } from '../../native-workers/formats/registry.ts';
@@ -19,6 +21,7 @@ import type { Value } from '../../native-workers/graph/value.ts';
 import { SMALL_MEMORY } from '../../native-workers/host/small-memory.ts';
 import type { Feeds } from '../../native-workers/lib/engine.ts';
 import { peakMemory } from '../../native-workers/lib/peak-memory.ts';
+import { Random } from '../../native-workers/lib/random.ts';
 import { findPreset } from '../../native-workers/passes/presets.ts';
 import { openEngine } from '../../native-workers/runtimes/onnxruntime.ts';
 import { applyRecipe } from '../../native-workers/worker/apply-recipe.ts';
@@ -72,17 +75,32 @@ function resnet50(): Model {
   return build.outputs(scores).model();
 }
 
+const MODEL = 'resnet50.onnx';
+const PICTURES = 'pictures';
+const SIDE = 224;
+
+/** Pictures of noise, as PNG. */
+async function writePictures(folder: string, count: number): Promise<void> {
+  mkdirSync(folder);
+  const random = new Random(1);
+  for (let index = 0; index < count; index++) {
+    const data = Uint8Array.from({ length: SIDE * SIDE * 3 }, () => random.below(256));
+    writeFileSync(join(folder, `${index}.png`), await encodePng({ data, width: SIDE, height: SIDE, channels: 3 }));
+  }
+}
+
 /** In the child: quantizes the model on so many images and tells what it took. */
-async function quantize(path: string, images: number): Promise<object> {
+async function quantize(folder: string, images: number): Promise<object> {
   const engine = await openEngine();
   const scratch = mkdtempSync(join(tmpdir(), 'calibration-'));
+  const path = join(folder, MODEL);
+  const model = await openModel(path);
+  const signature = signatureOf(model);
+  // As a run opens it.
+  const dataset = await openDataset(join(folder, PICTURES), signature, { model: path, finite: true, keepIn: scratch });
   try {
-    const model = await openModel(path);
-    const signature = signatureOf(model);
-    const dataset = seededInputs(signature, images, 1);
     const calibration = {
       samples: images,
-      // As a user's own data are treated: what is said to be random sets no weights.
       random: false,
       async *batches(batchSize?: number, most = images): AsyncGenerator<Feeds> {
         const options = { limit: Math.min(images, most), seed: 1, ...(batchSize === undefined ? {} : { batchSize }) };
@@ -112,23 +130,27 @@ async function quantize(path: string, images: number): Promise<object> {
       layers: row.counts['layers to INT8'],
     };
   } finally {
+    await dataset.close();
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
 const [first, second, third] = process.argv.slice(2);
-if (first === '--write' && second !== undefined) await writeOnnx(resnet50(), second);
-else if (first === '--child' && second !== undefined) {
+if (first === '--child' && second !== undefined) {
   process.stdout.write(JSON.stringify(await quantize(second, Number(third))));
+} else if (first === '--write' && second !== undefined) {
+  await writeOnnx(resnet50(), join(second, MODEL));
+  await writePictures(join(second, PICTURES), 512);
 } else {
   const numbers = process.argv.slice(2).map(Number);
+  const counts = numbers.length > 0 ? numbers : [8, 64, 512];
   const folder = mkdtempSync(join(tmpdir(), 'calibration-memory-'));
-  const path = join(folder, 'resnet50.onnx');
-  await writeOnnx(resnet50(), path);
-  const runs = (numbers.length > 0 ? numbers : [8, 64, 512]).map((images) => {
+  await writeOnnx(resnet50(), join(folder, MODEL));
+  await writePictures(join(folder, PICTURES), Math.max(...counts));
+  const runs = counts.map((images) => {
     const found = execFileSync(
       process.execPath,
-      [...SMALL_MEMORY.flags, import.meta.filename, '--child', path, String(images)],
+      [...SMALL_MEMORY.flags, import.meta.filename, '--child', folder, String(images)],
       { env: { ...process.env, ...SMALL_MEMORY.environment } },
     );
     process.stdout.write(`${found}\n`);
