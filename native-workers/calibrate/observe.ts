@@ -26,7 +26,7 @@ const HISTOGRAM_ELEMENTS = 1 << 18;
  * Throws `data-empty` when there are no batches.
  */
 export async function observe(request: ObserveRequest): Promise<Map<Value, Observation>> {
-  const running = new Map<Value, Running>();
+  const running = new Map(request.values.map((value) => [value, emptyState()]));
   await reduceTensors(request, running);
   const observations = new Map<Value, Observation>();
   for (const [value, state] of running) {
@@ -56,7 +56,7 @@ export async function observe(request: ObserveRequest): Promise<Map<Value, Obser
   return observations;
 }
 
-async function reduceTensors(request: ObserveRequest, running: Map<Value, Running>): Promise<void> {
+async function reduceTensors(request: ObserveRequest, running: ReadonlyMap<Value, Running>): Promise<void> {
   const { model, values } = cloneModel(request.model);
   model.graph.outputs.length = 0;
   // The engine works towards the newest nodes first: so those of the first layers are, and their tensors need not be kept for long.
@@ -72,11 +72,7 @@ async function reduceTensors(request: ObserveRequest, running: Map<Value, Runnin
     });
     for await (const feeds of request.batches(batchSize)) {
       const outputs = await session.run({ ...feeds, ...partsOf(taps, strides, samples) });
-      for (const each of taps) {
-        const state = running.get(each.original) ?? emptyState();
-        running.set(each.original, state);
-        take(state, each, outputs, rowsOf(feeds));
-      }
+      for (const each of taps) take(running.get(each.original) ?? emptyState(), each, outputs, rowsOf(feeds));
       batches++;
       samples += rowsOf(feeds);
       await request.progress(samples, request.samples, 'ranges', liveRanges(running));
