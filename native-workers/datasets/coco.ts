@@ -7,7 +7,7 @@ import { schemaText } from '../protocol/schema-text.ts';
 import type { ClassList } from './classes.ts';
 import type { DatasetNote } from './dataset.ts';
 import type { FileTree, TreeFile } from './file-tree.ts';
-import { type ImageLabels, MOST_LABEL_BYTES } from './image-labels.ts';
+import { type ImageLabels, MOST_LABEL_BYTES, unmatchedNotes } from './image-labels.ts';
 import type { Placement } from './image-pixels.ts';
 
 const cocoSchema = z.object({
@@ -55,6 +55,7 @@ export async function readCoco(
   const classOf = new Map(categories.map(({ id, name }, index) => [id, order?.indexOf(name) ?? index]));
   const listed = new Map(parsed.data.images.map((image) => [image.id, image]));
   const boxes = new Map<number, BoxesLabel['boxes'][number][]>();
+  let invisible = 0;
   for (const {
     image_id: id,
     category_id: category,
@@ -74,12 +75,16 @@ export async function readCoco(
     }
     if (iscrowd) continue;
     const box = [x / image.width, y / image.height, (x + width) / image.width, (y + height) / image.height] as const;
+    if (!isVisible(box)) invisible++;
     const found = boxes.get(id);
     if (found === undefined) boxes.set(id, [{ class: label, box }]);
     else found.push({ class: label, box });
   }
   const byName = new Map(parsed.data.images.map((image) => [basename(image.file_name), image]));
   const samples = images.filter(({ path }) => byName.has(basename(path)));
+  const present = new Set(samples.map(({ path }) => basename(path)));
+  const missing = [...byName.keys()].filter((name) => !present.has(name)).length;
+  const boxesOf = ({ path }: TreeFile): BoxesLabel['boxes'] => boxes.get(byName.get(basename(path))?.id ?? -1) ?? [];
   return {
     images: samples,
     labelled: true,
@@ -91,10 +96,22 @@ export async function readCoco(
     notes: [
       { code: 'labels-from-file', message: `The boxes are those of ${file.path}.` },
       ...(classList === null ? [] : [classListNote(classList, order !== null)]),
+      ...unmatchedNotes(
+        file.path,
+        { all: images.length, used: samples.length },
+        { all: listed.size, used: listed.size - missing },
+      ),
+      ...(invisible === 0
+        ? []
+        : [
+            {
+              code: 'boxes-without-area',
+              message: `Boxes in ${file.path} that have no area within their picture, which are left out: ${invisible} of ${annotations.length}.`,
+            },
+          ]),
     ],
-    knownLabel: () => null,
-    labelOf: async ({ path }, placement) =>
-      placeBoxes(boxes.get(byName.get(basename(path))?.id ?? -1) ?? [], placement),
+    knownLabel: (picture) => ({ kind: 'boxes', boxes: boxesOf(picture) }),
+    labelOf: async (picture, placement) => placeBoxes(boxesOf(picture), placement),
     groupOf: () => null,
   };
 }
@@ -117,6 +134,10 @@ function classListNote({ path }: ClassList, isUsed: boolean): DatasetNote {
     ? { code: 'classes-from-file', message: `The order of the classes is that of ${path}.` }
     : { code: 'classes-file-unused', message: `${path} has none of the categories of the boxes and is not used.` };
 }
+
+/** Whether any of a box, in shares of the picture, lies within it. */
+const isVisible = ([x1, y1, x2, y2]: BoxesLabel['boxes'][number]['box']): boolean =>
+  Math.min(x2, 1) > Math.max(x1, 0) && Math.min(y2, 1) > Math.max(y1, 0);
 
 /** Boxes given as shares of the stored picture, as shares of what the model sees; what is cropped away is cut off. */
 function placeBoxes(boxes: BoxesLabel['boxes'], placement: Placement): BoxesLabel {

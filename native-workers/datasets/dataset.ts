@@ -39,7 +39,7 @@ export interface DatasetReading {
   readonly columns?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** The label is null where there is none, and where it is read with its picture, as boxes and masks are. */
+/** The label is null where there is none, and where it is read with its picture, as masks are; boxes are those of the whole picture. */
 export interface KnownLabel {
   readonly sample: string;
   readonly label: Label;

@@ -17,9 +17,36 @@ export interface ImageLabels {
   /** Ids of the classes in the annotations of boxes, in the order of the classes. */
   readonly classIds?: readonly number[];
   readonly notes: readonly DatasetNote[];
-  /** The label where it is known without the picture; null for boxes and masks. */
+  /** The label where it is known without the picture: boxes as shares of the whole picture; null for masks. */
   knownLabel(file: TreeFile): Label;
   /** The label as the model sees the picture: boxes and masks are placed as the picture is. Rejects when it is damaged. */
   labelOf(file: TreeFile, placement: Placement, size: readonly [number, number]): Promise<Label>;
   groupOf(file: TreeFile): string | null;
+}
+
+/** What `source` says against the pictures that there are: which of either are left out. */
+export function unmatchedNotes(
+  source: string,
+  pictures: { readonly all: number; readonly used: number },
+  entries: { readonly all: number; readonly used: number },
+): DatasetNote[] {
+  const [left, missing] = [pictures.all - pictures.used, entries.all - entries.used];
+  return [
+    ...(left === 0
+      ? []
+      : [
+          {
+            code: 'pictures-without-entry',
+            message: `Pictures without an entry in ${source}, which are left out: ${left} of ${pictures.all}.`,
+          },
+        ]),
+    ...(missing === 0
+      ? []
+      : [
+          {
+            code: 'pictures-missing',
+            message: `Entries of ${source} whose pictures are not there: ${missing} of ${entries.all}.`,
+          },
+        ]),
+  ];
 }

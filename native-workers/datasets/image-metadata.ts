@@ -4,7 +4,7 @@ import type { Label } from '../lib/batch.ts';
 import { HoneError } from '../protocol/errors.ts';
 import type { ClassList } from './classes.ts';
 import type { FileTree, TreeFile } from './file-tree.ts';
-import { type ImageLabels, MOST_LABEL_BYTES } from './image-labels.ts';
+import { type ImageLabels, MOST_LABEL_BYTES, unmatchedNotes } from './image-labels.ts';
 import { labelColumn } from './labels.ts';
 import { parseRecords } from './records.ts';
 
@@ -53,7 +53,14 @@ export async function readImageMetadata(
     grouped: rows.some(({ record }) => record['group'] !== undefined),
     classes: column.classes,
     classesAssumed: column.assumed,
-    notes: column.notes,
+    notes: [
+      ...column.notes,
+      ...unmatchedNotes(
+        table.path,
+        { all: images.length, used: place.size },
+        { all: records.length, used: rows.length },
+      ),
+    ],
     knownLabel: labelOf,
     labelOf: async (file) => labelOf(file),
     groupOf: (file) => {

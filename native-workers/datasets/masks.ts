@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import type { MaskLabel } from '../lib/batch.ts';
 import type { ClassList } from './classes.ts';
 import type { FileTree, TreeFile } from './file-tree.ts';
-import type { ImageLabels } from './image-labels.ts';
+import { type ImageLabels, unmatchedNotes } from './image-labels.ts';
 import { MOST_PIXELS, type Placement } from './image-pixels.ts';
 
 const MASK_FOLDER = /(^|\/)(masks|annotations|labels)\//;
@@ -25,15 +25,21 @@ export function readMasks(
       .filter(({ path }) => MASK_FOLDER.test(path) && /\.(png|bmp|gif|tiff?)$/i.test(path))
       .map((file) => [stem(file.path), file]),
   );
-  const samples = images.filter(({ path }) => !MASK_FOLDER.test(path) && masks.has(stem(path)));
+  const pictures = images.filter(({ path }) => !MASK_FOLDER.test(path));
+  const samples = pictures.filter(({ path }) => masks.has(stem(path)));
   if (samples.length === 0) return null;
+  const used = new Set(samples.map(({ path }) => stem(path))).size;
   return {
     images: samples,
     labelled: true,
     grouped: false,
     classes: classList?.names ?? null,
     classesAssumed: false,
-    notes: [],
+    notes: unmatchedNotes(
+      'the folder of masks',
+      { all: pictures.length, used: samples.length },
+      { all: masks.size, used },
+    ),
     knownLabel: () => null,
     labelOf: async ({ path }, placement, size) => {
       const mask = masks.get(stem(path)) as TreeFile;

@@ -1,17 +1,19 @@
 /**
  * What a run would find wrong with its data only after the stages that take long, found before the first of them: data sets
- * that cannot be opened or do not fit the model, labels that the model cannot have, and a batch that it does not take. One
- * batch of each data set is run, and the labels are looked at that are known without reading samples.
+ * that cannot be opened or do not fit the model, labels that the model cannot have, data on which it gives no finite number, and
+ * a batch that it does not take. One batch of each data set is run, more only while no number was finite, and the labels are
+ * looked at that are known without reading samples.
  */
 import { checkBatch } from '../bench/inputs.ts';
 import { runnableBatches } from '../datasets/batching.ts';
-import type { Dataset } from '../datasets/dataset.ts';
+import type { BatchOptions, Dataset } from '../datasets/dataset.ts';
 import { openDataset } from '../datasets/open-dataset.ts';
 import { seededInputs } from '../datasets/seeded-inputs.ts';
 import { type ModelSignature, signatureOf } from '../datasets/signature.ts';
 import type { Model } from '../graph/model.ts';
-import type { Session } from '../lib/engine.ts';
-import { BatchRows } from '../metrics/rows.ts';
+import type { Batch } from '../lib/batch.ts';
+import type { Feeds, Session } from '../lib/engine.ts';
+import { BatchRows, numbersOf } from '../metrics/rows.ts';
 import { findPass } from '../passes/registry.ts';
 import { HoneError, toHoneError } from '../protocol/errors.ts';
 import type { RunRequest } from '../protocol/request.ts';
@@ -20,7 +22,7 @@ import { tryGuess } from './guessed-inputs.ts';
 import type { JobContext } from './job.ts';
 import { openModelEngine } from './model-engine.ts';
 
-/** Throws what the later stages would: `file-missing`, `data-empty`, `data-unreadable`, `data-mismatch`, `labels-invalid` … */
+/** Throws what the later stages would: `data-empty`, `data-mismatch`, `labels-invalid`, `outputs-not-finite` … */
 export async function checkData(model: Model, request: RunRequest, context: JobContext): Promise<void> {
   const { calibration, evaluation, preprocess } = request;
   const signature = signatureOf(model);
@@ -85,20 +87,43 @@ interface DataCheck {
   readonly judged: boolean;
 }
 
-async function checkDataset(data: Dataset, { signature, session, request, judged }: DataCheck): Promise<void> {
+async function checkDataset(data: Dataset, check: DataCheck): Promise<void> {
+  const { signature, session, request, judged } = check;
   const options = { limit: Math.min(request.samples ?? data.samples, data.samples), seed: request.seed };
+  let batches = 0;
   for await (const batch of runnableBatches(data, signature, options)) {
-    const count = sizeOfBatch(batch, data);
-    const outputs = new BatchRows(await session.run(batch.feeds), count);
-    if (!judged || !data.labelled) return;
-    const inputs = new BatchRows(batch.feeds, count);
-    const task = await findTaskOf({ signature, session, data }, { batch, inputs, outputs, count });
-    if (task === null) return;
-    checkClasses(task, data);
-    batch.samples.forEach((sample, index) => void task.check({ sample, label: batch.labels[index] ?? null }));
-    // Boxes and masks are labels that are read with their pictures.
-    if (task.name !== 'classification' && task.name !== 'regression') return;
-    for (const known of data.knownLabels(options)) task.check(known);
-    return;
+    const outputs = await session.run(batch.feeds);
+    if (batches++ === 0 && judged && data.labelled) await checkLabels(data, check, batch, outputs, options);
+    if (holdsFinite(outputs)) return;
   }
+  throw new HoneError(
+    'outputs-not-finite',
+    `Every number that the model gives is NaN or infinite, on all samples of ${data.name}.`,
+  );
+}
+
+/** Those of the first batch, and all that are known without reading samples. */
+async function checkLabels(
+  data: Dataset,
+  { signature, session }: DataCheck,
+  batch: Batch,
+  tensors: Feeds,
+  options: BatchOptions,
+): Promise<void> {
+  const count = sizeOfBatch(batch, data);
+  const [inputs, outputs] = [new BatchRows(batch.feeds, count), new BatchRows(tensors, count)];
+  const task = await findTaskOf({ signature, session, data }, { batch, inputs, outputs, count });
+  if (task === null) return;
+  checkClasses(task, data);
+  batch.samples.forEach((sample, index) => void task.check({ sample, label: batch.labels[index] ?? null }));
+  const known = [...data.knownLabels(options)];
+  // Masks are labels that are read with their pictures, and texts are their own.
+  if (known.every(({ label }) => label === null)) return;
+  for (const each of known) task.check(each);
+}
+
+/** False where all numbers of all outputs are NaN or infinite; outputs without numbers say nothing. */
+function holdsFinite(outputs: Feeds): boolean {
+  const numbers = Object.values(outputs).map((tensor) => numbersOf(tensor) ?? new Float32Array());
+  return numbers.every(({ length }) => length === 0) || numbers.some((values) => values.some(Number.isFinite));
 }

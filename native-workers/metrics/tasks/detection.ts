@@ -34,13 +34,23 @@ export function findDetection(first: FirstBatch): Task | null {
   );
   const numbering = findClassNumbering(classes, { seen, columns: head.columns, usual: head.usual });
   const note = noteOf(numbering);
+  const numberOf = new Map([...numbering.classOf].map(([number, own]) => [own, number]));
+  const checkedBoxes = (question: LabelOfSample): BoxesLabel => {
+    const label = boxesOf(question);
+    const unscored = label.boxes.find(({ class: own }) => !hasScore(numberOf.get(own) ?? own, head.columns));
+    if (unscored === undefined) return label;
+    throw new HoneError(
+      'labels-invalid',
+      `A box of ${question.sample} is of the category ${ids[unscored.class] ?? unscored.class}, which the model has no score for; the number of its scores is ${head.columns}.`,
+    );
+  };
   return {
     name: 'detection',
     classes: null,
     notes: note === null ? [] : [note],
-    check: (question) => void boxesOf(question),
+    check: (question) => void checkedBoxes(question),
     answer(outputs: BatchRows, question: Question): MetricSample {
-      const { boxes } = boxesOf(question);
+      const { boxes } = checkedBoxes(question);
       const found = head.read(outputs, question.index);
       if (found.some(({ score, box }) => !Number.isFinite(score) || !box.every(Number.isFinite)))
         return { label: null, terms: [] };
@@ -55,6 +65,10 @@ export function findDetection(first: FirstBatch): Task | null {
     },
   };
 }
+
+/** `columns`: null for a detector that names the classes itself. */
+const hasScore = (number: number, columns: number | null): boolean =>
+  columns === null || (number >= 0 && number < columns);
 
 /** Where the data names no classes: as many as the first batch shows. */
 function seenClasses(labels: readonly BoxesLabel[]): number[] {

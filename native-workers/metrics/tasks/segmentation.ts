@@ -22,7 +22,7 @@ export function findSegmentation({ outputs, labels }: FirstBatch): Task | null {
   return {
     name: 'segmentation',
     classes,
-    check: (question) => void maskOf(question),
+    check: (question) => checkMask(question, classes),
     answer: (rows, question) => answer(rows, output, classes, threshold, question),
   };
 }
@@ -33,6 +33,19 @@ const isMask = (label: unknown): label is MaskLabel =>
 function maskOf({ label, sample }: LabelOfSample): MaskLabel {
   if (isMask(label)) return label;
   throw new HoneError('labels-invalid', `The label of ${sample} is no mask.`);
+}
+
+/** Throws `labels-invalid` for a class that the model does not have, at any pixel. */
+function checkMask(question: LabelOfSample, classes: number | null): void {
+  const past = maskOf(question).classes.find((value) => value !== NOT_COUNTED && value >= (classes ?? NOT_COUNTED));
+  if (past !== undefined && classes !== null) throw classPast(question.sample, past, classes);
+}
+
+function classPast(sample: string, found: number, classes: number): HoneError {
+  return new HoneError(
+    'labels-invalid',
+    `The mask of ${sample} holds class ${found}; the model has the classes 0 to ${classes - 1}.`,
+  );
 }
 
 function isMap(row: Row | null): boolean {
@@ -65,12 +78,7 @@ function answer(
       const maskX = Math.floor(((x + 0.5) * label.width) / width);
       const truth = label.classes[maskY * label.width + maskX] as number;
       if (truth === NOT_COUNTED) continue;
-      if (classes !== null && truth >= classes) {
-        throw new HoneError(
-          'labels-invalid',
-          `The mask of ${question.sample} holds class ${truth}; the model has the classes 0 to ${classes - 1}.`,
-        );
-      }
+      if (classes !== null && truth >= classes) throw classPast(question.sample, truth, classes);
       const found = classAt(row, y * width + x, height * width, threshold);
       of(truth).either++;
       if (found === truth) of(truth).both++;

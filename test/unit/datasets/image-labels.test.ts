@@ -30,6 +30,10 @@ describe('metadata beside pictures', () => {
       labels: [0, 1],
       groups: ['new', 'old'],
     });
+    expect(data.notes).toContainEqual({
+      code: 'pictures-without-entry',
+      message: 'Pictures without an entry in metadata.csv, which are left out: 1 of 3.',
+    });
     const lines = '{"file_name":"x/a.png","label":2}\n{"file_name":"x/b.png","label":0}\n';
     expect(await labelsOf({ 'x/a.png': red, 'x/b.png': red, 'metadata.jsonl': lines })).toEqual([2, 0]);
   });
@@ -84,6 +88,23 @@ describe('COCO annotations', () => {
     });
   });
 
+  it('say which pictures and boxes are left out', async () => {
+    const boxes = [...coco.annotations, { image_id: 2, category_id: 1, bbox: [9, 0, 2, 2] }];
+    const files = {
+      'a.png': await solid(RED, 8, 4),
+      'c.png': await solid(RED, 8, 4),
+      'annotations.json': JSON.stringify({ ...coco, annotations: boxes }),
+    };
+    const { notes } = await openDataset(writeFiles(temporaryFolder(), files), pictures(3, 4, 4));
+    expect(notes.map(({ message }) => message)).toEqual(
+      expect.arrayContaining([
+        'Pictures without an entry in annotations.json, which are left out: 1 of 2.',
+        'Entries of annotations.json whose pictures are not there: 1 of 2.',
+        'Boxes in annotations.json that have no area within their picture, which are left out: 1 of 4.',
+      ]),
+    );
+  });
+
   it('are refused when they contradict themselves, and ignored when the file is something else', async () => {
     const red = await solid(RED);
     const open = (json: unknown): ReturnType<typeof openDataset> =>
@@ -106,6 +127,8 @@ describe('masks', () => {
     };
     const [stretched, ...others] = await labelsOf(files, { resize: 'stretch' });
     expect(others).toEqual([]);
+    const { notes } = await openDataset(writeFiles(temporaryFolder(), files), pictures(3, 4, 4));
+    expect(notes).toContainEqual(expect.objectContaining({ code: 'pictures-without-entry' }));
     expect(stretched).toMatchObject({ kind: 'mask', height: 4, width: 4 });
     const classes = (label: Label | undefined): number[] =>
       typeof label === 'object' && label !== null && 'classes' in label ? [...label.classes] : [];

@@ -71,6 +71,18 @@ describe('checkData', () => {
     expect(await check({ evaluation: data, samples: 2 })).toBe('fits');
   });
 
+  it('tells of data on which the model gives no finite number, and looks further than the first batch for one', async () => {
+    const numbers = (finite: number | null): string =>
+      csv(`x\n${Array.from({ length: 40 }, (_, row) => `"[${row === finite ? 1 : '1e39'},1e39,1e39]"\n`).join('')}`);
+    const broken = numbers(null);
+    expect(await check({ evaluation: broken })).toMatchObject({
+      code: 'outputs-not-finite',
+      message: expect.stringContaining('on all samples of data.csv'),
+      where: { file: broken },
+    });
+    expect(await check({ evaluation: numbers(39) })).toBe('fits');
+  });
+
   it('tells of a number of classes that the model cannot have', async () => {
     const data = csv('x,label\n"[1,2,3]",cat\n"[1,2,3]",dog\n');
     expect(await check({ evaluation: data })).toMatchObject({ code: 'labels-invalid' });

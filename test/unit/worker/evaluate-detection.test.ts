@@ -1,9 +1,12 @@
 /** A detector from pictures and COCO annotations to mean average precision, against values worked out by hand. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeOnnx } from '../../../native-workers/formats/onnx/write.ts';
+import { openModel } from '../../../native-workers/formats/registry.ts';
 import { tensorFromFloat32 } from '../../../native-workers/graph/tensor-values.ts';
 import { JOBS } from '../../../native-workers/protocol/jobs.ts';
+import { checkData } from '../../../native-workers/worker/check-data.ts';
 import { evaluate } from '../../../native-workers/worker/evaluate.ts';
 import { ModelBuilder } from '../../helpers/models.ts';
 import { solid, writeFiles } from '../../helpers/sample-pictures.ts';
@@ -124,5 +127,24 @@ describe('evaluate of a detector', () => {
       code: 'labels-invalid',
       message: expect.stringContaining("'category 30'"),
     });
+  });
+
+  it('refuses boxes of a category that the model has no score for, before any picture but the first is read', async () => {
+    const data = await pictures();
+    // One column of scores: that of category 10, which `dark.png` holds alone.
+    const model = await detector([0.9, 0.8, 0.6]);
+    const refusal = {
+      code: 'labels-invalid',
+      message:
+        'A box of bright.png is of the category 20, which the model has no score for; the number of its scores is 1.',
+    };
+    await expect(evaluateDetector(model, data)).rejects.toMatchObject(refusal);
+    renameSync(join(data, 'dark.png'), join(data, 'a-dark.png'));
+    const annotations = join(data, 'annotations.json');
+    writeFileSync(annotations, readFileSync(annotations, 'utf8').replace('dark.png', 'a-dark.png'));
+    const recipe = { schema: 1 as const, name: 't', steps: [] };
+    const request = { model, recipe, seed: 0, benchmark: {}, budgets: {}, evaluation: data };
+    const context = { progress: async () => undefined, log: () => undefined };
+    await expect(checkData(await openModel(model), request, context)).rejects.toMatchObject(refusal);
   });
 });
