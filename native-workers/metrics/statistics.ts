@@ -53,7 +53,10 @@ export interface PairedBootstrap {
   readonly after: Interval;
   /** Of after - before. */
   readonly difference: Interval;
-  /** Twice the smaller share of rounds in which the difference was at most, or at least, zero. */
+  /**
+   * Twice the smaller share of rounds in which the difference was at most, or at least, zero. The data itself counts as one round
+   * more (Davison and Hinkley, 1997): so many rounds cannot show a smaller probability, and none shows zero.
+   */
   readonly p: number;
 }
 
@@ -83,7 +86,7 @@ export function pairedBootstrap<Sample>(
   if (values.length < options.rounds / 2) return null;
   const differences = values.map(([a, b]) => b - a);
   const share = (holds: (difference: number) => boolean): number =>
-    differences.filter(holds).length / differences.length;
+    (differences.filter(holds).length + 1) / (differences.length + 1);
   return {
     before: percentileInterval(values.map(([a]) => a)),
     after: percentileInterval(values.map(([, b]) => b)),

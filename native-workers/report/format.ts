@@ -9,10 +9,10 @@ interface Range {
 
 const MINUS = '\u2212';
 
-/** Three significant digits, but never fewer digits than the whole part has. */
-function digits(value: number): string {
+/** So many significant digits, but never fewer than the whole part has. */
+function digits(value: number, significant = 3): string {
   const size = Math.abs(value);
-  const decimals = size === 0 ? 0 : Math.min(8, Math.max(0, 2 - Math.floor(Math.log10(size))));
+  const decimals = size === 0 ? 0 : Math.min(8, Math.max(0, significant - 1 - Math.floor(Math.log10(size))));
   return value.toFixed(decimals).replace('-', MINUS);
 }
 
@@ -58,9 +58,13 @@ export function formatTimes(ratio: number): string {
 
 /** A share 0..1 in percent, with two decimals where the percentage is near a whole that it is not. */
 export function formatShare(share: number): string {
-  const percent = share * 100;
-  const decimals = percent > 99 && percent < 100 ? 2 : 1;
-  return `${percent.toFixed(decimals).replace('-', MINUS)} %`;
+  return percent(share, shareDecimals(share));
+}
+
+const shareDecimals = (share: number): number => (share > 0.99 && share < 1 ? 2 : 1);
+
+function percent(share: number, decimals: number): string {
+  return `${(share * 100).toFixed(decimals).replace('-', MINUS)} %`;
 }
 
 /** A share that may be far under a percent: what `formatShare` would round to nothing is given in a million. */
@@ -130,7 +134,8 @@ export function formatNumber(value: number, unit: Unit): string {
     case 'ratio':
       return formatRatio(value);
     case 'share':
-      return formatShare(value);
+      // As many decimals as differences have, so that after less before is the change that stands beside them.
+      return percent(value, 2);
     case 'points':
       return `${(value * 100).toFixed(2).replace('-', MINUS)} points`;
     case 'dB':
@@ -140,7 +145,7 @@ export function formatNumber(value: number, unit: Unit): string {
     case 'runs/s':
       return `${digits(value)} runs/s`;
     case '1':
-      return formatPlain(value);
+      return Math.abs(value) <= 1 && Math.abs(value) >= 0.9 ? formatPlain(value) : digits(value, 4);
   }
 }
 
@@ -156,7 +161,8 @@ export function formatCell(cell: Cell, unit: Unit): string {
 
 /** A difference in its unit, with its sign. */
 export function formatDelta(delta: number, unit: Unit): string {
-  return unit === 'share' ? formatPoints(delta) : signed(formatNumber(delta, unit).replace(MINUS, '-'));
+  if (unit === 'share') return formatPoints(delta);
+  return signed((unit === '1' ? digits(delta) : formatNumber(delta, unit)).replace(MINUS, '-'));
 }
 
 /** The interval of a difference in its unit: `−1.88 to +1.38 points`. */
@@ -166,7 +172,11 @@ export function formatDeltaRange({ low, high }: Range, unit: Unit): string {
 
 /** The interval of a value: `66.1 to 75.0 %`. */
 export function formatRange({ low, high }: Range, unit: Unit): string {
-  if (unit === 'share') return `${formatShare(low).replace(' %', '')} to ${formatShare(high)}`;
+  if (unit === 'share') {
+    const decimals = Math.max(shareDecimals(low), shareDecimals(high));
+    return `${percent(low, decimals).replace(' %', '')} to ${percent(high, decimals)}`;
+  }
+  if (unit === '1') return `${digits(low)} to ${digits(high)}`;
   return `${formatNumber(low, unit)} to ${formatNumber(high, unit)}`;
 }
 

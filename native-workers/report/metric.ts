@@ -18,7 +18,19 @@ export function lossOf(metric: Pick<MetricFacts, 'unit' | 'better' | 'before' | 
 }
 
 /** As people say it: the names are made for JSON. */
-const LABELS: Readonly<Record<string, string>> = { 'top-1': 'top-1 accuracy', 'top-5': 'top-5 accuracy', auc: 'AUC' };
+const LABELS: Readonly<Record<string, string>> = {
+  'top-1': 'top-1 accuracy',
+  'top-5': 'top-5 accuracy',
+  'macro-precision': 'precision, mean of classes',
+  'macro-recall': 'recall, mean of classes',
+  'macro-f1': 'F1, mean of classes',
+  auc: 'AUC',
+  map: 'mAP, overlaps 0.50 to 0.95',
+  'map-50': 'mAP, overlap 0.50',
+  'mean-iou': 'mean IoU',
+  rmse: 'RMSE',
+  mae: 'MAE',
+};
 
 export function labelOfMetric({ name }: Pick<MetricFacts, 'name'>): string {
   return LABELS[name] ?? name;

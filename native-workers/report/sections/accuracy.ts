@@ -52,7 +52,7 @@ export const accuracySchema = z.strictObject({
       }),
     ),
   }),
-  /** By class, those that lost the most recall first; null for tasks without classes. Shares. */
+  /** By class, those that lost the most recall first, else in the order of the classes; null for tasks without classes. Shares. */
   byClass: z
     .array(
       z.strictObject({
@@ -145,9 +145,7 @@ function byClassOf({ task, predictions, labels }: EvaluateFacts): AccuracySectio
         },
       ];
     })
-    .sort(
-      (a, b) => a.recall.after - a.recall.before - (b.recall.after - b.recall.before) || (a.label < b.label ? -1 : 1),
-    );
+    .sort((a, b) => a.recall.after - a.recall.before - (b.recall.after - b.recall.before));
 }
 
 /** From the answers too. Classes that are no label and no answer are left out. */

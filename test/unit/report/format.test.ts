@@ -46,12 +46,26 @@ describe('numbers', () => {
       '2.00 ms',
       '2 B',
       '2.00×',
-      '200.0 %',
+      '200.00 %',
       '200.00 points',
       '2.00 dB',
       '2',
       '2.00 runs/s',
-      '2.00',
+      '2.000',
     ]);
+  });
+
+  it('writes values so that the change beside them is their difference', () => {
+    expect([0.8765, 0.876].map((value) => format.formatNumber(value, 'share'))).toEqual(['87.65 %', '87.60 %']);
+    expect([28.0335, 28.1223].map((value) => format.formatNumber(value, '1'))).toEqual(['28.03', '28.12']);
+    expect(format.formatDelta(0.0888, '1')).toBe('+0.0888');
+    expect(format.formatDelta(-0.95, '1')).toBe('−0.950');
+    // A cosine.
+    expect(format.formatNumber(0.99995, '1')).toBe('0.999950');
+  });
+
+  it('gives both ends of a range the same decimals', () => {
+    expect(format.formatRange({ low: 0.908, high: 0.991 }, 'share')).toBe('90.80 to 99.10 %');
+    expect(format.formatRange({ low: 25.03, high: 31.98 }, '1')).toBe('25.0 to 32.0');
   });
 });

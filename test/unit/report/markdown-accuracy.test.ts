@@ -72,7 +72,7 @@ describe('accuracy in Markdown', () => {
       gap: { before: 0, after: 0.1 },
     };
     const text = await markdownWith({ details: { subgroups } });
-    expect(text).toContain('| night | 50 | 90.0 % | 80.0 % | −10.00 points (−20.00 to 0.00 points) |');
+    expect(text).toContain('| night | 50 | 90.00 % | 80.00 % | −10.00 points (−20.00 to 0.00 points) |');
     expect(text).toContain('The gap between the best and the worst group: 0.00 points before, 10.00 points after.');
   });
 });

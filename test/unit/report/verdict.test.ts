@@ -55,7 +55,7 @@ describe('verdict', () => {
     [0, 13, 0.999995, 'close', '100.0 % (95 % interval 77.2 to 100.0 %)'],
     [0, 13, 0.98, 'far', 'cosine 0.98000'],
     [9, 60, 0.999995, 'far', '85.0 % (95 % interval 73.9 to 91.9 %)'],
-    [10, 1000, 0.999995, 'close', '99.0 % (95 % interval 98.2 to 99.46 %)'],
+    [10, 1000, 0.999995, 'close', '99.0 % (95 % interval 98.17 to 99.46 %)'],
     [52, 1000, 0.999995, 'inconclusive', '94.8 % (95 % interval 93.2 to 96.0 %)'],
   ])('judges %d changed answers of %d at a cosine of %d: %s', async (flips, answers, cosine, answer, words) => {
     const verdict = await verdictWith(({ facts }) => {
