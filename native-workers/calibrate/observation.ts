@@ -56,7 +56,8 @@ export interface Running {
   rows: number;
   batches: number;
   notFinite: number;
-  channels: { mean: Float64Array; meanSquare: Float64Array | null; absMax: Float32Array } | null;
+  /** Sums over elements and over their squares, by channel; `each`: how many elements a channel had. */
+  channels: { each: number; sum: Float64Array; squares: Float64Array | null; absMax: Float32Array } | null;
   histogram: Histogram | null;
 }
 

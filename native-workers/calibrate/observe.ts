@@ -18,6 +18,8 @@ import { evenStride, partsOf, type Tap, tap } from './tap.ts';
 const MOVING_AVERAGE = 0.01;
 /** Samples in the batch that tells the sizes of the tensors: what the engine needs for a batch grows with it. */
 const FIRST_BATCH = 1;
+/** Samples of which the largest is that batch, where the model leaves their sizes open: the first may be a text of one word. */
+const OPEN_SAMPLES = 16;
 /** Elements of a tensor over all samples that its histogram gets, from where it has more; its range is of all. */
 const HISTOGRAM_ELEMENTS = 1 << 18;
 
@@ -44,17 +46,16 @@ export async function observe(request: ObserveRequest): Promise<Map<Value, Obser
         state.channels === null
           ? null
           : {
-              mean: Float32Array.from(state.channels.mean, (sum) => sum / state.batches),
-              meanSquare:
-                state.channels.meanSquare === null
-                  ? null
-                  : Float32Array.from(state.channels.meanSquare, (sum) => sum / state.batches),
+              mean: meansOf(state.channels.sum, state.channels.each),
+              meanSquare: state.channels.squares === null ? null : meansOf(state.channels.squares, state.channels.each),
               absMax: state.channels.absMax,
             },
     });
   }
   return observations;
 }
+
+const meansOf = (sums: Float64Array, each: number): Float32Array => Float32Array.from(sums, (sum) => sum / each);
 
 async function reduceTensors(request: ObserveRequest, running: ReadonlyMap<Value, Running>): Promise<void> {
   const { model, values } = cloneModel(request.model);
@@ -90,17 +91,19 @@ function take(
   outputs: Feeds,
   rows: number,
 ): void {
+  const elements = scalar(outputs[size]);
+  // A batch may leave a tensor empty: no object was found in it.
+  if (elements === 0) return;
   const [mins, maxs, means] = [min, max, mean].map((reduced) => floats(outputs[reduced])) as Three;
   const range: Range = {
     min: mins.reduce((least, each) => Math.min(least, each), Number.POSITIVE_INFINITY),
     max: maxs.reduce((most, each) => Math.max(most, each), Number.NEGATIVE_INFINITY),
   };
-  // A mean is NaN where any element is; the engine's minimum and maximum may pass a NaN over.
-  if (!Number.isFinite(range.min) || !Number.isFinite(range.max) || means.some(Number.isNaN)) {
+  // A mean is NaN where any element is; the engine's minimum and maximum may pass a NaN over. It is infinite where a sum is.
+  if (!Number.isFinite(range.min) || !Number.isFinite(range.max) || !means.every(Number.isFinite)) {
     state.notFinite++;
     return;
   }
-  const elements = scalar(outputs[size]);
   merge(state, range, elements, rows);
   if (byChannel) {
     const summed = squares === null ? null : floats(outputs[squares]);
@@ -124,21 +127,22 @@ function liveRanges(running: ReadonlyMap<Value, Running>): Live {
 }
 
 /**
- * How many samples make a batch, and the elements of each tapped tensor for one sample, as the first batch tells them; that the data
- * fits the model is checked on it.
+ * How many samples make a batch, and the elements of each tapped tensor for one sample, as one batch tells them; that the data fits
+ * the model is checked on it.
  */
 async function firstBatch(
   request: ObserveRequest,
   session: Session,
   taps: readonly Tap[],
 ): Promise<{ batchSize: number; sizes: number[] }> {
-  for await (const feeds of request.batches(FIRST_BATCH)) {
+  const feeds = await tellingBatch(request);
+  if (feeds !== null) {
     const parts = partsOf(
       taps,
       taps.map(() => Number.MAX_SAFE_INTEGER),
       0,
     );
-    checkInputs(session, { ...feeds, ...parts });
+    checkInputs(session, feeds, parts);
     const outputs = await session.run({ ...feeds, ...parts });
     const sizes = taps.map(({ size }) => scalar(outputs[size]) / rowsOf(feeds));
     const bytes = 4 * sizes.reduce((sum, size) => sum + size, 0);
@@ -147,9 +151,25 @@ async function firstBatch(
   return { batchSize: 1, sizes: [] };
 }
 
+async function tellingBatch({ model, batches }: ObserveRequest): Promise<Feeds | null> {
+  const isOpen = model.graph.inputs.some(
+    ({ type }) => type?.kind !== 'tensor' || (type.shape?.slice(1).some((dim) => typeof dim !== 'number') ?? true),
+  );
+  const sizeOf = (feeds: Feeds): number => Object.values(feeds).reduce((sum, { data }) => sum + data.length, 0);
+  let largest: Feeds | null = null;
+  let looked = 0;
+  for await (const feeds of batches(FIRST_BATCH)) {
+    if (largest === null || sizeOf(feeds) > sizeOf(largest)) largest = feeds;
+    if (++looked === (isOpen ? OPEN_SAMPLES : 1)) break;
+  }
+  return largest;
+}
+
 /** Throws `data-mismatch` for an input of the model that the data does not have. */
-function checkInputs(session: Session, feeds: Feeds): void {
-  const missing = session.inputs.filter(({ name }) => feeds[name] === undefined).map(({ name }) => `'${name}'`);
+function checkInputs(session: Session, feeds: Feeds, parts: Feeds): void {
+  const missing = session.inputs.flatMap(({ name }) =>
+    feeds[name] === undefined && parts[name] === undefined ? [`'${name}'`] : [],
+  );
   if (missing.length === 0) return;
   const given = Object.keys(feeds).map((name) => `'${name}'`);
   throw new HoneError(
@@ -196,15 +216,18 @@ function mergeChannels(
 ): void {
   const count = batch.mean.length;
   state.channels ??= {
-    mean: new Float64Array(count),
-    meanSquare: batch.squares === null ? null : new Float64Array(count),
+    each: 0,
+    sum: new Float64Array(count),
+    squares: batch.squares === null ? null : new Float64Array(count),
     absMax: new Float32Array(count),
   };
-  const { mean, meanSquare, absMax } = state.channels;
+  const { sum, squares, absMax } = state.channels;
+  // Batches differ in size, the last one at the latest: each counts by its elements.
+  const each = elements / count;
+  state.channels.each += each;
   for (let channel = 0; channel < count; channel++) {
-    mean[channel] = (mean[channel] ?? 0) + (batch.mean[channel] ?? 0);
-    if (meanSquare !== null)
-      meanSquare[channel] = (meanSquare[channel] ?? 0) + (batch.squares?.[channel] ?? 0) / (elements / count);
+    sum[channel] = (sum[channel] ?? 0) + (batch.mean[channel] ?? 0) * each;
+    if (squares !== null) squares[channel] = (squares[channel] ?? 0) + (batch.squares?.[channel] ?? 0);
     absMax[channel] = Math.max(absMax[channel] ?? 0, -(batch.min[channel] ?? 0), batch.max[channel] ?? 0);
   }
 }

@@ -66,6 +66,50 @@ describe('observe', () => {
     expect([...(statistics?.absMax ?? [])]).toEqual([3, 6]);
   });
 
+  it('weighs each batch by its elements', async () => {
+    const { model, total } = sum();
+    const channels = new Map([[total, { axis: -1, rank: 2, squares: true }]]);
+    const batches = [feeds([1, -6], [3, 2], [5, 1]), feeds([7, 3])];
+    const statistics = (await observe(request(model, [total], batches, { channels }))).get(total)?.channels;
+    expect([...(statistics?.mean ?? [])]).toEqual([4, 0]);
+    expect([...(statistics?.meanSquare ?? [])]).toEqual([21, 12.5]);
+  });
+
+  it('leaves out batches that make a tensor empty', async () => {
+    const build = new ModelBuilder();
+    const [x, keep] = [build.input('x', ['batch', 2]), build.input('keep', ['batch'], 'bool')];
+    const kept = build.op('Compress', [x, keep], 'kept', { axis: 0 });
+    const model = build.outputs(build.op('Relu', [kept], 'y')).model();
+    const batch = (...keeps: number[]): Feeds => ({
+      x: float32([2, 2], [1, -6, 3, 2]),
+      keep: { dtype: 'bool', shape: [2], data: Uint8Array.from(keeps) },
+    });
+    const channels = new Map([[kept, { axis: -1, rank: 2, squares: true }]]);
+    const batches = [batch(0, 0), batch(1, 1), batch(0, 0)];
+    const observation = (await observe(request(model, [kept], batches, { channels }))).get(kept);
+    expect(observation).toMatchObject({ range: { min: -6, max: 3 }, notFinite: 0, elements: 4 });
+    expect([...(observation?.channels?.mean ?? [])]).toEqual([2, -2]);
+  });
+
+  it('tells the size of batches by the largest of the first samples, where the model leaves it open', async () => {
+    const build = new ModelBuilder();
+    const y = build.op('Abs', [build.input('x', ['batch', 'time'])], 'y');
+    const model = build.outputs(y).model();
+    const asked: (number | undefined)[] = [];
+    const lengths = [1, 4, 2, 1];
+    await observe(
+      request(model, [y], [], {
+        maxBytes: 32,
+        batches: async function* (batchSize) {
+          asked.push(batchSize);
+          for (const length of lengths) yield { x: float32([1, length], new Array(length).fill(1)) };
+        },
+      }),
+    );
+    // Four floats a sample and not one: two samples make 32 bytes.
+    expect(asked).toEqual([1, 2]);
+  });
+
   it('leaves out batches that hold NaN or infinity, and counts them', async () => {
     const { model, total } = sum();
     const batches = [feeds([1, 2]), feeds([Number.NaN, 9]), feeds([Number.POSITIVE_INFINITY, 9]), feeds([-3, 0])];
