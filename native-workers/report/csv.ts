@@ -13,6 +13,7 @@ type Row = Partial<Record<(typeof COLUMNS)[number], string | number | null>>;
 export function renderCsv(report: ReportDocument): string {
   const rows = [
     ...report.table.flatMap(summaryRows),
+    ...layerRows(report),
     ...saturationRows(report),
     ...packageRows(report),
     ...metricRows(report),
@@ -43,6 +44,24 @@ function summaryRows({ id, unit, before, after, ratio, delta, interval }: Compar
     ...extra.flatMap(([variant, value]): Row[] =>
       value === null ? [] : [{ kind: 'summary', name: id, variant, value, unit: changeUnit }],
     ),
+  ];
+}
+
+function layerRows({ sections }: ReportDocument): Row[] {
+  const data = dataOf(sections.quantization);
+  if (data === null) return [];
+  const layers = data.passes.flatMap(({ layers: found }) => found);
+  return [
+    ...layers.flatMap(({ node, sqnrDb, weightError, clipped }): Row[] => {
+      const row = (variant: string, value: number | null, unit: string): Row[] =>
+        value === null ? [] : [{ kind: 'layer', name: node, variant, value, unit }];
+      return [
+        ...row('sqnr', sqnrDb, 'dB'),
+        ...row('weight-error', weightError, 'share'),
+        ...row('clipped', clipped, 'share'),
+      ];
+    }),
+    ...data.left.map(({ node, reason }): Row => ({ kind: 'layer', name: node, variant: 'left-float', value: reason })),
   ];
 }
 

@@ -15,6 +15,7 @@ import {
 import { accuracyOf } from './markdown-accuracy.ts';
 import { folded, table } from './markdown-blocks.ts';
 import { packagesOf } from './markdown-packages.ts';
+import { quantizationOf } from './markdown-quantization.ts';
 import { dataOf } from './outcome.ts';
 import type { PassesSection } from './sections/passes.ts';
 import { fencedBlock, escapeMarkdown as text } from './text.ts';
@@ -32,6 +33,7 @@ export function renderMarkdown(report: ReportDocument): string {
     budgetsOf(report),
     hintsOf(report),
     accuracyOf(report),
+    quantizationOf(report),
     saturationOf(report),
     packagesOf(report),
     passesOf(report),
@@ -116,9 +118,9 @@ function passesOf({ sections }: ReportDocument): string {
 
 function resultOf({ counts, reason, error }: PassesSection['rows'][number]): string {
   const done = Object.entries(counts).map(([what, count]) => `${what}: ${count}`);
-  return [...done, ...(reason === undefined ? [] : [reason]), ...(error === undefined ? [] : [error.message])].join(
-    '; ',
-  );
+  // The reason of a failed pass is its error.
+  const why = error?.message ?? reason;
+  return [...done, ...(why === undefined ? [] : [why])].join('; ');
 }
 
 function reproduceOf({ sections }: ReportDocument): string {

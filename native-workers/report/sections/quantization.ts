@@ -79,10 +79,13 @@ export const quantization = defineSection(quantizationSchema, (input) => {
     return layers.length === 0 ? [] : [{ pass, title, layers }];
   });
   const search = rows.flatMap(({ details }) => pointsOf(details?.['search']));
-  if (passes.length === 0 && search.length === 0) return notApplicable('No pass quantized a layer.');
+  // A pass that quantized nothing has no details, and names what it left all the same.
+  const left = optimize.passes.flatMap(({ notes }) => notes.flatMap(leftFloat));
+  if (passes.length === 0 && search.length === 0 && left.length === 0)
+    return notApplicable('No pass quantized a layer.');
   return measured({
     passes,
-    left: rows.flatMap(({ notes }) => notes.flatMap(leftFloat)),
+    left,
     graph: graphOf(rows.findLast(({ details }) => details?.['layers'] !== undefined)?.details?.['layers']),
     sensitivity: rows
       .flatMap(({ details }) => foundSensitivity.safeParse(details?.['sensitivity']).data ?? [])
