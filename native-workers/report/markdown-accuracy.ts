@@ -1,7 +1,7 @@
 /** What the optimised model answers, class by class: the changed samples, the classes, what is taken for what, the subgroups. */
 import type { ReportDocument } from './document.ts';
 import { formatDelta, formatDeltaRange, formatNumber, formatPoints, formatShare, plural } from './format.ts';
-import { folded, table } from './markdown-blocks.ts';
+import { folded, leftOut, table } from './markdown-blocks.ts';
 import { unitOfMetric } from './metric.ts';
 import { dataOf } from './outcome.ts';
 import type { AccuracySection } from './sections/accuracy.ts';
@@ -15,7 +15,7 @@ const MOST_COLUMNS = 12;
 export function accuracyOf({ sections }: ReportDocument): string {
   const data = dataOf(sections.accuracy);
   if (data === null) return '';
-  return [flipsOf(data), classesOf(data), confusionOf(data), iouOf(data), subgroupsOf(data)]
+  return [flipsOf(data), classesOf(data), confusionOf(data), iouOf(data), subgroupsOf(data), skippedOf(data)]
     .filter((block) => block !== '')
     .join('\n\n');
 }
@@ -142,6 +142,10 @@ function subgroupsOf({ subgroups, metrics }: AccuracySection): string {
     `${text(metric)} by subgroup: ${plural(groups.length, 'group')}`,
     table(head, rows, [1, 2, 3, 4]) + remainder(groups.length) + gapWords,
   );
+}
+
+function skippedOf({ skipped }: AccuracySection): string {
+  return skipped.length === 0 ? '' : leftOut(`${plural(skipped.length, 'sample')} could not be read`, skipped);
 }
 
 const remainder = (total: number): string =>

@@ -13,7 +13,7 @@ import {
   plural,
 } from './format.ts';
 import { accuracyOf } from './markdown-accuracy.ts';
-import { folded, table } from './markdown-blocks.ts';
+import { folded, leftOut, table } from './markdown-blocks.ts';
 import { packagesOf } from './markdown-packages.ts';
 import { quantizationOf } from './markdown-quantization.ts';
 import { dataOf } from './outcome.ts';
@@ -113,7 +113,18 @@ function passesOf({ sections }: ReportDocument): string {
     `${row.nodesBefore} → ${row.nodesAfter}`,
     formatMs(row.ms),
   ]);
-  return `## Passes\n\n${table(['Pass', '', 'What it did', 'Nodes', 'Time'], rows, [3, 4])}`;
+  const unused = passes.rows.flatMap(({ title, calibration }) =>
+    calibration?.skipped === undefined
+      ? []
+      : [
+          leftOut(
+            `${text(title)}: ${plural(calibration.skipped.count, 'calibration sample')} left out`,
+            calibration.skipped.listed,
+            calibration.skipped.count,
+          ),
+        ],
+  );
+  return ['## Passes', table(['Pass', '', 'What it did', 'Nodes', 'Time'], rows, [3, 4]), ...unused].join('\n\n');
 }
 
 function resultOf({ counts, reason, error }: PassesSection['rows'][number]): string {

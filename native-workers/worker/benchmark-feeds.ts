@@ -59,7 +59,8 @@ async function firstBatch(
     const rule = batchRuleOf(signature);
     if (batch !== null && !dataset.batchless) checkBatch(signature.inputs, batch);
     const batchSize = rule.kind === 'exactly' ? rule.size : (batch ?? 1);
-    for await (const { feeds } of runnableBatches(dataset, signature, { batchSize, limit: batchSize })) return feeds;
+    // No limit: where the first samples cannot be read, later ones are taken.
+    for await (const { feeds } of runnableBatches(dataset, signature, { batchSize })) return feeds;
     throw new HoneError('data-empty', `${data} holds no sample.`, { where: { file: data } });
   } finally {
     await dataset.close();

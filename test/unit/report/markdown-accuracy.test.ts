@@ -45,6 +45,25 @@ describe('accuracy in Markdown', () => {
     expect(text).not.toContain('Confusion matrix');
   });
 
+  it('lists the samples that could not be read', async () => {
+    const text = await markdownWith({ skipped: [{ sample: 'a|b.png', reason: 'no picture' }] });
+    expect(text).toContain('1 sample could not be read');
+    expect(text).toContain('| a\\|b.png | no picture |');
+  });
+
+  it('lists the calibration samples that were left out', async () => {
+    const { manifest, facts } = structuredClone(await goldenInput('mobilenet-int8'));
+    const listed = Array.from({ length: 30 }, (_, place) => ({ sample: `${place}.png`, reason: 'cut off' }));
+    const pass = facts.optimize?.passes.at(-1);
+    if (pass === undefined) throw new Error('no pass');
+    pass.calibration = { samples: 9, random: false, skipped: { count: 500, listed } };
+    const text = renderMarkdown(buildReport(manifest, facts));
+    expect(text).toContain('500 calibration samples left out');
+    expect(text).toContain('| 19.png | cut off |');
+    expect(text).not.toContain('| 20.png |');
+    expect(text).toContain('480 more are in the full report.');
+  });
+
   it('shows the overlap of each class of a segmentation', async () => {
     const iou = {
       before: [

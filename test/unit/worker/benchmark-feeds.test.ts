@@ -8,6 +8,7 @@ import type { Feeds } from '../../../native-workers/lib/engine.ts';
 import { feedsFromData, feedsFromReadable } from '../../../native-workers/worker/benchmark-feeds.ts';
 import { ModelBuilder } from '../../helpers/models.ts';
 import { floats, writeNpz } from '../../helpers/npz.ts';
+import { RED, solid, writeFiles } from '../../helpers/sample-pictures.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
 
 /** A model of one Relu over [batch, 2], with three samples of data. */
@@ -37,6 +38,17 @@ describe('feeds of a benchmark from data', () => {
 
   it("fill up the model's own batch where that is larger than the data", async () => {
     expect((await feeds(4))['x']).toMatchObject({ shape: [4, 2], data: Float32Array.of(1, 2, 3, 4, 5, 6, 5, 6) });
+  });
+
+  it('are of samples that can be read, where the first cannot', async () => {
+    const folder = writeFiles(temporaryFolder(), { 'a.png': 'no picture', 'b.png': await solid(RED, 2, 2) });
+    const model = join(temporaryFolder(), 'model.onnx');
+    const build = new ModelBuilder();
+    const image = build.input('image', ['batch', 3, 2, 2]);
+    writeFileSync(model, onnxBytes(build.outputs(build.op('Relu', [image], 'y')).model()));
+    const [variant] = planVariants([{ name: 'source', path: model, label: 'original' }], {});
+    if (variant === undefined) throw new Error('The plan holds no variant.');
+    expect((await feedsFromData(folder, undefined)(variant))['image']).toMatchObject({ shape: [1, 3, 2, 2] });
   });
 
   it('are refused for another batch than the fixed one', async () => {
