@@ -56,8 +56,9 @@ export function formatTimes(ratio: number): string {
   return formatRatio(ratio < 1 && ratio > 0 ? 1 / ratio : ratio);
 }
 
-/** A share 0..1 in percent, with two decimals where the percentage is near a whole that it is not. */
+/** A share 0..1 in percent, with two decimals where the percentage is near a whole that it is not; what is not zero is not called so. */
 export function formatShare(share: number): string {
+  if (share > 0 && share < 5e-4) return 'below 0.1 %';
   return percent(share, shareDecimals(share));
 }
 

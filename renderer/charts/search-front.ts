@@ -100,7 +100,7 @@ export function nameOf({ float }: Pick<SearchMark, 'float'>): string {
 function wordsOf(mark: SearchMark): string {
   return [
     `${nameOf(mark)}${mark.chosen ? ' (chosen)' : ''}`,
-    `${mark.drop.toFixed(2)} points of ${mark.metric} lost`,
+    `${Math.abs(mark.drop).toFixed(2)} points of ${mark.metric} ${mark.drop < 0 ? 'gained' : 'lost'}`,
     formatMs(mark.ms),
     formatBytes(mark.bytes),
   ].join('\n');

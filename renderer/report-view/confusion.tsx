@@ -20,6 +20,8 @@ export function Confusion({ matrix }: { readonly matrix: Matrix }) {
   const wrong = cells.flatMap((row, label) => row.filter((_, answer) => answer !== label));
   const right = cells.map((row, label) => row[label] ?? 0);
   const most = { right: largest(right), wrong: largest(wrong) };
+  // A caption is no wider than its table, and that of two classes is narrow: what is seen stands above it.
+  const caption = `${side === 'change' ? 'Change of the samples' : 'Samples'} by label (row) and answer (column); framed: right answers`;
   return (
     <Details summary={`Confusion matrix: ${plural(classes.length, 'class', 'classes')}`}>
       <p className="report-switch">
@@ -35,16 +37,16 @@ export function Confusion({ matrix }: { readonly matrix: Matrix }) {
           </button>
         ))}
       </p>
+      <p className="report-meta" aria-hidden="true">
+        {caption}
+      </p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region without it cannot be scrolled by keyboard */}
-      <section className="report-table-box" tabIndex={0} aria-label="Confusion matrix">
+      <section className="report-table-box report-matrix-box" tabIndex={0} aria-label="Confusion matrix">
         <table className="report-confusion">
-          <caption>
-            {side === 'change' ? 'Change of the samples' : 'Samples'} by label (row) and answer (column); framed: right
-            answers
-          </caption>
+          <caption className="report-hidden">{caption}</caption>
           <thead>
             <tr>
-              <td />
+              <td className="report-confusion-corner" />
               {classes.map((name) => (
                 <th key={name} scope="col" className="report-confusion-answer" title={visible(name)}>
                   <bdi>{visible(name)}</bdi>
@@ -62,6 +64,11 @@ export function Confusion({ matrix }: { readonly matrix: Matrix }) {
                   <td
                     key={classes[answer]}
                     className={answer === label ? 'report-cell-right' : undefined}
+                    title={
+                      count === 0
+                        ? undefined
+                        : `${visible(classes[label] ?? '')} answered as ${visible(classes[answer] ?? '')}`
+                    }
                     style={{ background: colourOf(count, answer === label, most, side) }}
                   >
                     {wordOf(count, side)}

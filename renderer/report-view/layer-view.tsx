@@ -1,6 +1,15 @@
 /** Layer by layer: the graph, how much each layer harms beside it, and below all that is known of the one that is chosen. */
 import { type KeyboardEvent, useCallback, useEffect, useId, useRef, useState } from 'react';
-import { formatElement, formatMs, formatShare, formatSmallShare, plural } from '../../native-workers/report/format.ts';
+import { formatClipped } from '../../native-workers/report/clipped.ts';
+import {
+  formatCount,
+  formatDifference,
+  formatElement,
+  formatMs,
+  formatShare,
+  formatSmallShare,
+  plural,
+} from '../../native-workers/report/format.ts';
 import { visible } from '../../native-workers/report/text.ts';
 import { Chart } from '../charts/chart.tsx';
 import type { ChartTheme } from '../charts/theme.ts';
@@ -14,7 +23,7 @@ const MEASURES = {
     title: 'How much each layer changes the outputs',
     text: 'Bars: change of the outputs with that layer alone quantized.',
     fact: 'Change of the outputs, alone',
-    format: formatElement,
+    format: formatDifference,
   },
   noise: {
     title: 'Expected error of each layer',
@@ -90,7 +99,11 @@ export function LayerView({ measure, rows }: LayerRows) {
                       <bdi>{visible(shortName(row))}</bdi>
                     </span>
                     <span className="report-layer-operator">{visible(row.operator)}</span>
-                    <Bar share={most === 0 ? 0 : (row.harm ?? 0) / most} hollow={row.isFloat} />
+                    {row.harm === null ? (
+                      <span />
+                    ) : (
+                      <Bar share={most === 0 ? 0 : row.harm / most} hollow={row.isFloat} />
+                    )}
                     <span className="report-layer-value">{row.harm === null ? 'not measured' : format(row.harm)}</span>
                     <span className="report-layer-kept">{row.isFloat ? 'float' : ''}</span>
                   </button>
@@ -159,7 +172,12 @@ function LayerFacts({ measure, row, rows }: LayerFactsProps) {
       <div className="report-layer-facts-body">
         <Facts facts={factsOf(measure, row)} />
         {facts?.histogram == null || facts.input === null ? null : (
-          <InputHistogram counts={facts.histogram} input={facts.input} kept={facts.kept} clipped={facts.clipped} />
+          <InputHistogram
+            counts={facts.histogram}
+            input={facts.input}
+            kept={facts.kept}
+            clipped={formatClipped(facts)}
+          />
         )}
       </div>
     </section>
@@ -169,6 +187,7 @@ function LayerFacts({ measure, row, rows }: LayerFactsProps) {
 function factsOf(measure: LayerRows['measure'], { harm, gainMs, facts, saturation }: LayerRow): Fact[] {
   const { fact, format } = MEASURES[measure];
   const input = facts?.input ?? null;
+  const clipped = facts === null ? null : formatClipped(facts);
   const all: (Fact | null)[] = [
     harm === null || measure !== 'outputs' ? null : { label: fact, value: format(harm) },
     gainMs === null ? null : { label: 'Time that INT8 saves', value: formatMs(gainMs) },
@@ -181,7 +200,7 @@ function factsOf(measure: LayerRows['measure'], { harm, gainMs, facts, saturatio
       ? null
       : { label: 'Step and zero point', value: `${formatElement(input.scale)}, ${input.zeroPoint}` },
     facts?.method == null ? null : { label: 'Range chosen by', value: visible(facts.method) },
-    facts?.clipped == null ? null : { label: 'Clipped', value: formatShare(facts.clipped) },
+    clipped === null ? null : { label: 'Clipped', value: clipped },
     facts?.weightError == null ? null : { label: 'Error of the weights', value: formatShare(facts.weightError) },
     facts?.sqnrDb == null ? null : { label: 'Expected SQNR', value: `${facts.sqnrDb.toFixed(1)} dB` },
     saturation === null
@@ -198,7 +217,8 @@ interface InputHistogramProps {
   readonly counts: readonly number[];
   readonly input: { readonly min: number; readonly max: number };
   readonly kept: { readonly min: number; readonly max: number } | null;
-  readonly clipped: number | null;
+  /** In words. */
+  readonly clipped: string | null;
 }
 
 function InputHistogram({ counts, input, kept, clipped }: InputHistogramProps) {
@@ -207,11 +227,12 @@ function InputHistogram({ counts, input, kept, clipped }: InputHistogramProps) {
     (theme: ChartTheme) => valueHistogram({ counts, min, max, kept }, theme),
     [counts, min, max, kept],
   );
-  const words = clipped === null ? '' : ` ${formatShare(clipped)} of them are clipped.`;
+  const counted = formatCount(counts.reduce((sum, count) => sum + count, 0));
+  const words = clipped === null ? '' : ` Clipped: ${clipped}.`;
   return (
     <figure>
       <figcaption>
-        Numbers of its input on the calibration data
+        {counted} numbers of its input, spread evenly over the calibration data
         {kept === null ? '' : '; outside of the dashed lines they are clipped'}
       </figcaption>
       <Chart

@@ -25,7 +25,8 @@ export function SearchChoice({ points }: { readonly points: readonly Point[] }) 
     <div className="report-columns report-columns-chart">
       <figure>
         <figcaption>
-          What the search had to choose from: further left is more accurate, further down is faster
+          What the search had to choose from: further left is more accurate, further down is faster. The dashed line
+          joins those that no other beats in both
         </figcaption>
         <Chart
           description={`${plural(points.length, 'model')} measured.${chosen === undefined ? '' : ` Chosen: ${wordsOf(chosen)}`}`}
@@ -66,8 +67,7 @@ export function SearchChoice({ points }: { readonly points: readonly Point[] }) 
         {point === undefined ? null : (
           <p className="report-picked" role="status">
             <span>
-              <strong>{nameOf(point)}</strong>: {formatMs(point.ms)}, {formatBytes(point.bytes)},{' '}
-              {formatDrop(point.drop)} points lost.
+              <strong>{nameOf(point)}</strong>: {formatMs(point.ms)}, {formatBytes(point.bytes)}, {lossOf(point)}.
             </span>
             {point.chosen ? <span>It is the result of this run.</span> : null}
             {make === null || point.chosen || point.float === null ? null : (
@@ -83,7 +83,10 @@ export function SearchChoice({ points }: { readonly points: readonly Point[] }) 
 }
 
 function wordsOf(point: Point): string {
-  return `${nameOf(point)}, ${formatMs(point.ms)}, ${formatBytes(point.bytes)}, ${formatDrop(point.drop)} points of ${point.metric} lost.`;
+  return `${nameOf(point)}, ${formatMs(point.ms)}, ${formatBytes(point.bytes)}, ${lossOf(point)}.`;
 }
+
+const lossOf = ({ drop, metric }: Point): string =>
+  drop < 0 ? `${formatDrop(-drop)} points of ${metric} gained` : `${formatDrop(drop)} points of ${metric} lost`;
 
 const formatDrop = (drop: number): string => drop.toFixed(2).replace('-', '\u2212');

@@ -150,7 +150,7 @@ describe('the layers', () => {
       /quantized.*after first.*Range of the codes.*1\.55.*mse.*3\.0 %/s,
     );
     await facts('third')
-      .getByRole('img', { name: /Histogram in 4 bins from −1\.00 to 3\.00.*3\.0 % of them/ })
+      .getByRole('img', { name: /Histogram in 4 bins from −1\.00 to 3\.00.*Clipped: 3\.0 %/ })
       .waitFor();
     await studio.page.keyboard.press('Home');
     await facts('first').waitFor();
@@ -253,7 +253,7 @@ describe('another model of the search', () => {
     await openReport();
     expect(await studio.button('Make this model').count()).toBe(0);
     await studio.button('all layers INT8').click();
-    await studio.page.getByText('1.00 ms, 1.00 MB, 4.00 points lost.').waitFor();
+    await studio.page.getByText('1.00 ms, 1.00 MB, 4.00 points of top-1 lost.').waitFor();
     await studio.button('the float model').click();
     expect(await studio.button('Make this model').count()).toBe(0);
     await studio.button('all layers INT8').click();

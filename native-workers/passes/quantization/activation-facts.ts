@@ -77,12 +77,41 @@ function errorsOf(
   return { clipped: outside / histogram.total, signalToNoise: noise > 0 ? power / noise : null };
 }
 
+/**
+ * A bin that lies in two steps or more is shared out among them by its parts: given to one of them whole, every so many steps
+ * would stand out of their neighbours, and a range far from zero, which has few bins, would look like a comb. Exact zeros lie
+ * in one step.
+ */
 function compact(histogram: Histogram, { min, max }: Range): number[] {
-  const merged = new Array<number>(REPORTED_BINS).fill(0);
-  histogram.counts.forEach((count, bin) => {
-    const share = (histogram.center(bin) - min) / (max - min);
-    const target = Math.min(REPORTED_BINS - 1, Math.max(0, Math.floor(share * REPORTED_BINS)));
-    merged[target] = (merged[target] ?? 0) + count;
+  const steps = new Array<number>(REPORTED_BINS).fill(0);
+  const width = (max - min) / REPORTED_BINS;
+  const stepOf = (value: number): number => Math.min(REPORTED_BINS - 1, Math.max(0, Math.floor((value - min) / width)));
+  const add = (step: number, count: number): void => {
+    steps[step] = (steps[step] ?? 0) + count;
+  };
+  add(stepOf(0), histogram.zeros);
+  histogram.counts.forEach((all, bin) => {
+    const count = bin === -histogram.first ? all - histogram.zeros : all;
+    if (count === 0) return;
+    const from = Math.max(min, histogram.start(bin));
+    const to = Math.min(max, histogram.start(bin + 1));
+    const last = stepOf(to);
+    for (let step = stepOf(from); step <= last; step++) {
+      const part = Math.min(to, min + (step + 1) * width) - Math.max(from, min + step * width);
+      add(step, to > from ? (count * Math.max(0, part)) / (to - from) : count);
+    }
   });
-  return merged;
+  return wholeNumbers(steps);
+}
+
+/** Rounded such that no sum of the first ones is off by more than a half. */
+function wholeNumbers(counts: readonly number[]): number[] {
+  let sum = 0;
+  let given = 0;
+  return counts.map((count) => {
+    sum += count;
+    const whole = Math.round(sum) - given;
+    given += whole;
+    return whole;
+  });
 }

@@ -1,5 +1,13 @@
 import { useMemo } from 'react';
-import { formatCount, formatElement, formatMs, formatShare, plural } from '../../../native-workers/report/format.ts';
+import { formatClipped } from '../../../native-workers/report/clipped.ts';
+import {
+  formatCount,
+  formatDifference,
+  formatElement,
+  formatMs,
+  formatShare,
+  plural,
+} from '../../../native-workers/report/format.ts';
 import { dataOf } from '../../../native-workers/report/outcome.ts';
 import type { QuantizationSection, QuantizedLayer } from '../../../native-workers/report/sections/quantization.ts';
 import { visible } from '../../../native-workers/report/text.ts';
@@ -53,20 +61,21 @@ function LayerTable({ caption, layers }: LayerTableProps) {
         { label: 'Error of weights', numeric: true },
         { label: 'Expected SQNR', numeric: true },
       ]}
-      rows={layers.map(({ node, operator, input, weightError, clipped, method, sqnrDb }, place) => ({
-        id: `${place} ${node}`,
-        cells: [
+      rows={layers.map((layer, place) => {
+        const { node, operator, input, weightError, method, sqnrDb } = layer;
+        const cells = [
           <Name key="node" text={node} />,
           operator,
           input === null ? 'while running, or float' : `${formatElement(input.min)} to ${formatElement(input.max)}`,
           input === null ? '' : formatElement(input.scale),
           input === null ? '' : input.zeroPoint,
           method ?? '',
-          clipped === null ? '' : formatShare(clipped),
+          formatClipped(layer) ?? '',
           weightError === null ? 'not measured' : formatShare(weightError),
           sqnrDb === null ? '' : `${sqnrDb.toFixed(1)} dB`,
-        ],
-      }))}
+        ];
+        return { id: `${place} ${node}`, cells };
+      })}
     />
   );
 }
@@ -88,7 +97,7 @@ function Sensitivity({ rows }: { readonly rows: QuantizationSection['sensitivity
           cells: [
             <Name key="node" text={node} />,
             operator,
-            formatElement(alone),
+            formatDifference(alone),
             gainMs === null ? 'not measured' : formatMs(gainMs),
             float ? 'float' : '8 bits',
           ],

@@ -78,9 +78,13 @@ function factsOf({ agreement, change, layers }: SaturationSection): Fact[] {
   ];
 }
 
-function adviceOf({ verdict, agreement }: SaturationSection): string {
+function adviceOf({ verdict, agreement, samples }: SaturationSection): string {
   if (verdict === 'none') return 'Nothing is cut off on these samples, so the model answers there as it does here.';
-  if (verdict === 'small') return 'So little changes that nothing needs to be done.';
+  if (verdict === 'small') {
+    if (agreement === null) return 'So little changes on these samples that nothing needs to be done.';
+    const most = formatShare(1 - agreement.interval.low);
+    return `So little changes on these samples that nothing needs to be done. ${plural(samples, 'sample')} cannot rule out that up to ${most} of the answers change (95 % interval): to know better, raise the option saturationSamples, or evaluate on such a processor.`;
+  }
   const most =
     agreement === null || agreement.share === 1
       ? ''

@@ -16,6 +16,8 @@ describe('numbers', () => {
     [format.formatShare(0.708), '70.8 %'],
     [format.formatShare(0.99954), '99.95 %'],
     [format.formatShare(1), '100.0 %'],
+    [format.formatShare(0), '0.0 %'],
+    [format.formatShare(0.0001), 'below 0.1 %'],
     [format.formatPoints(-0.0025), '\u22120.25 points'],
     [format.formatPoints(0), '0.00 points'],
     [format.formatPoints(-0.000001), '0.00 points'],
