@@ -17,7 +17,7 @@ import { type ImageSpec, imageInputOf, preprocessOf, resolveImageSpec } from './
 import { type LabelColumn, labelColumn } from './labels.ts';
 import { type NpyHeader, type NpyValues, npyHeaderBytes, npyRows, parseNpyHeader } from './npy.ts';
 import { toDType } from './numbers.ts';
-import { classCountOf, type InputTensor, inputTensor, type ModelSignature } from './signature.ts';
+import { batchOfOne, classCountOf, type InputTensor, inputTensor, type ModelSignature } from './signature.ts';
 
 const LABEL_NAMES = ['labels', 'label', 'y', 'targets', 'target'];
 const GROUP_NAMES = ['group', 'groups'];
@@ -52,14 +52,12 @@ export async function openNpz(
     const matched = matchInputs(data, signature, notes, path);
     const spec = imageSpecFor(matched, signature, preprocess, notes);
     notes.push(...conversionNotes(matched, spec));
-    const columns = matched.map(({ array, input }) => columnFor(array, input, spec));
+    const batchless = matched.some(({ array, input }) => hasWholeInputs(array, input)) || (spec?.batchless ?? false);
+    const columns = matched.map(({ array, input }) => columnFor(array, input, spec, batchless));
     const count = commonCount(
       [...matched.map(({ array }) => array), ...(labels ? [labels] : []), ...(groups ? [groups] : [])],
       path,
     );
-    const batchless =
-      matched.some(({ array, input }) => array.header.shape.length === input.shape.length + 1) ||
-      (spec?.batchless ?? false);
     const isMask = labels !== null && labels.header.shape.length >= 3;
     const column = labels === null || isMask ? null : await readLabels(archive, labels, classList, signature, notes);
     const groupOf = groups === null ? null : await readAll(archive, groups);
@@ -235,7 +233,11 @@ function pictureShape({
   );
 }
 
-function columnFor(array: NpyArray, input: InputTensor, spec: ImageSpec | null): Column {
+/** Whether each row is an input as the model takes it, without a batch axis or with one of its own. */
+const hasWholeInputs = ({ header }: NpyArray, { shape }: InputTensor): boolean =>
+  header.shape.length === shape.length + 1;
+
+function columnFor(array: NpyArray, input: InputTensor, spec: ImageSpec | null, batchless: boolean): Column {
   if (spec !== null) {
     const shape = pictureShape(array);
     const size = spec.size ?? [shape[0], shape[1]];
@@ -256,13 +258,15 @@ function columnFor(array: NpyArray, input: InputTensor, spec: ImageSpec | null):
     const values = dtype === 'float16' ? Float32Array.from(numbers as Uint16Array, halfToFloat) : numbers;
     return { dtype: input.dtype, shape, data: toDType(values, input.dtype, what) };
   };
-  return { array, input: input.name, convert };
+  // Beside an input without a batch axis, such as a scalar, one with it gets a batch of one.
+  const isAlone = batchless && !hasWholeInputs(array, input);
+  return { array, input: input.name, convert: isAlone ? (row) => batchOfOne(convert(row)) : convert };
 }
 
 /** Shape of a row for the input, or throws: rows of N x the input without its batch axis, or N x the input as it is. */
 function rowShape(array: NpyArray, input: InputTensor): readonly number[] {
   const row = array.header.shape.slice(1);
-  const wanted = array.header.shape.length === input.shape.length + 1 ? input.shape : input.shape.slice(1);
+  const wanted = hasWholeInputs(array, input) ? input.shape : input.shape.slice(1);
   const fits =
     row.length === wanted.length && row.every((dim, axis) => typeof wanted[axis] !== 'number' || wanted[axis] === dim);
   if (!fits || (array.header.dtype === 'string') !== (input.dtype === 'string')) throw mismatch(array, input);

@@ -3,7 +3,7 @@ import type { DType } from '../graph/dtype.ts';
 import type { Model } from '../graph/model.ts';
 import type { Dim, ValueType } from '../graph/types.ts';
 import type { Value } from '../graph/value.ts';
-import type { ValueInfo } from '../lib/engine.ts';
+import type { HostTensor, ValueInfo } from '../lib/engine.ts';
 import { HoneError } from '../protocol/errors.ts';
 
 export interface ModelSignature {
@@ -95,6 +95,16 @@ export function batchRuleOf(signature: ModelSignature): BatchRule {
     if (typeof first === 'number') return { kind: 'exactly', size: first };
   }
   return { kind: 'any' };
+}
+
+/** Whether an input is a scalar: samples that bring one of their own can only be run one at a time. */
+export function takesScalar({ inputs }: Pick<ModelSignature, 'inputs'>): boolean {
+  return inputs.some(({ type }) => type.kind === 'tensor' && type.shape?.length === 0);
+}
+
+/** The sample of an input that has a batch axis, as a batch of its own. */
+export function batchOfOne(sample: HostTensor): HostTensor {
+  return { ...sample, shape: [1, ...sample.shape] };
 }
 
 /** Classes that the model tells apart: the last dimension of its first two-dimensional float output; null when unknown. */

@@ -12,7 +12,14 @@ import type { DatasetNote, DatasetReading, SampleSource, SkippedSample } from '.
 import { labelColumn } from './labels.ts';
 import { toDType } from './numbers.ts';
 import { readRecords, type TableKind, type TableRow } from './records.ts';
-import { classCountOf, type InputTensor, inputTensor, type ModelSignature } from './signature.ts';
+import {
+  batchOfOne,
+  classCountOf,
+  type InputTensor,
+  inputTensor,
+  type ModelSignature,
+  takesScalar,
+} from './signature.ts';
 import { openTextEncoding, takesTokens } from './tokenizer.ts';
 
 const LABEL_COLUMNS = ['label', 'labels', 'y', 'target', 'class'];
@@ -71,6 +78,7 @@ export async function openTable(
     ...(reading.reading === undefined ? {} : { reading: reading.reading }),
     notes: [...reading.notes, ...(labels?.notes ?? [])],
     ...(reading.padding === undefined ? {} : { padding: reading.padding }),
+    batchless: takesScalar(signature),
     known: (index) => ({ sample: String(index), label: labels?.labelOf(index) ?? null }),
     async *rows(indexes, skip) {
       const wanted = indexes === null ? null : new Set(indexes);
@@ -167,10 +175,14 @@ async function readingOf(
   const inputs = signature.inputs.map(inputTensor);
   const missing = inputs.filter(({ name }) => !(name in row));
   if (missing.length === 0) {
+    const read = (record: TableRow, input: InputTensor): HostTensor => {
+      const tensor = tensorOf(record[input.name], input);
+      return takesScalar(signature) && input.shape.length > 0 ? batchOfOne(tensor) : tensor;
+    };
     return {
       preprocess: null,
       notes: [],
-      read: (record) => Object.fromEntries(inputs.map((input) => [input.name, tensorOf(record[input.name], input)])),
+      read: (record) => Object.fromEntries(inputs.map((input) => [input.name, read(record, input)])),
     };
   }
   const text =

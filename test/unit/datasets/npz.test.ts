@@ -30,6 +30,20 @@ describe('openNpz', () => {
     expect(batches.flatMap(({ samples }) => samples)).toEqual(['0', '1', '2']);
   });
 
+  it('gives one sample at a time where an input is a scalar, the others with a batch of one', async () => {
+    const path = await archive({ x: floats([2, 2], [1, 2, 3, 4]), gain: floats([2], [5, 6]) });
+    const data = await openDataset(path, signature({ gain: ['float32', []], x: ['float32', ['n', 2]] }));
+    const batches = await readBatches(data, 8);
+    expect(batches.map(({ feeds }) => [feeds['gain']?.shape, feeds['x']?.shape])).toEqual([
+      [[], [1, 2]],
+      [[], [1, 2]],
+    ]);
+    expect(batches.map(({ feeds }) => [...numbers(feeds['gain']), ...numbers(feeds['x'])])).toEqual([
+      [5, 1, 2],
+      [6, 3, 4],
+    ]);
+  });
+
   it('can be walked again, and takes a part in order', async () => {
     const path = await archive({
       x: floats(

@@ -15,6 +15,22 @@ function open(name: string, text: string, model: ModelSignature, options: OpenOp
 const pair = signature({ a: ['float32', ['n', 2]], b: ['int64', ['n', 1]] }, { y: ['float32', ['n', 2]] });
 
 describe('openTable', () => {
+  it('gives one sample at a time where an input is a scalar, the others with a batch of one', async () => {
+    const model = signature({ gain: ['float32', []], x: ['float32', ['n', 2]] });
+    const data = await open('data.csv', 'gain,x\n5,"[1,2]"\n6,"[3,4]"\n', model);
+    const batches = await readBatches(data, 8);
+    expect(batches.map(({ feeds }) => [feeds['gain'], feeds['x']])).toMatchObject([
+      [
+        { shape: [], data: Float32Array.of(5) },
+        { shape: [1, 2], data: Float32Array.of(1, 2) },
+      ],
+      [
+        { shape: [], data: Float32Array.of(6) },
+        { shape: [1, 2], data: Float32Array.of(3, 4) },
+      ],
+    ]);
+  });
+
   it('reads a column for each input from .jsonl, with labels and groups', async () => {
     const data = await open(
       'd.jsonl',
