@@ -20,6 +20,8 @@ export interface ObserveRequest {
   readonly channels: ReadonlyMap<Value, { readonly axis: number; readonly rank: number; readonly squares?: boolean }>;
   /** The data, from its start; the argument limits the samples in a batch, where the model lets that be chosen. */
   readonly batches: (batchSize?: number) => AsyncIterable<Feeds>;
+  /** True when each batch is one sample without a batch axis. */
+  readonly batchless?: boolean | undefined;
   /** How many samples the batches hold together, for progress. */
   readonly samples: number;
   readonly open: OpenModel;
@@ -70,8 +72,9 @@ export function batchSizeFor(bytesPerSample: number, maxBytes: number = ACTIVATI
   return Math.max(1, Math.min(MOST_BATCH, Math.floor(maxBytes / Math.max(1, bytesPerSample))));
 }
 
-export function rowsOf(feeds: Feeds): number {
-  return Object.values(feeds)[0]?.shape[0] ?? 1;
+/** Samples of a batch; `batchless`: it is one sample whose tensors have no batch axis. */
+export function rowsOf(feeds: Feeds, batchless: boolean = false): number {
+  return batchless ? 1 : (Object.values(feeds)[0]?.shape[0] ?? 1);
 }
 
 /** The copy of `original` in the clone that a session runs. */

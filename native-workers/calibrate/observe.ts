@@ -73,9 +73,10 @@ async function reduceTensors(request: ObserveRequest, running: ReadonlyMap<Value
     });
     for await (const feeds of request.batches(batchSize)) {
       const outputs = await session.run({ ...feeds, ...partsOf(taps, strides, samples) });
-      for (const each of taps) take(running.get(each.original) ?? emptyState(), each, outputs, rowsOf(feeds));
+      const rows = rowsOf(feeds, request.batchless);
+      for (const each of taps) take(running.get(each.original) ?? emptyState(), each, outputs, rows);
       batches++;
-      samples += rowsOf(feeds);
+      samples += rows;
       await request.progress(samples, request.samples, 'ranges', liveRanges(running));
     }
   } finally {
@@ -144,7 +145,7 @@ async function firstBatch(
     );
     checkInputs(session, feeds, parts);
     const outputs = await session.run({ ...feeds, ...parts });
-    const sizes = taps.map(({ size }) => scalar(outputs[size]) / rowsOf(feeds));
+    const sizes = taps.map(({ size }) => scalar(outputs[size]) / rowsOf(feeds, request.batchless));
     const bytes = 4 * sizes.reduce((sum, size) => sum + size, 0);
     return { batchSize: batchSizeFor(bytes, request.maxBytes), sizes };
   }

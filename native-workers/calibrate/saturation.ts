@@ -9,7 +9,7 @@ import { cloneModel } from '../graph/clone.ts';
 import type { Model } from '../graph/model.ts';
 import { discard } from '../lib/discard.ts';
 import type { Feeds, HostTensor, Session } from '../lib/engine.ts';
-import type { OpenModel } from './observation.ts';
+import { type OpenModel, rowsOf } from './observation.ts';
 import { outputChange } from './output-change.ts';
 import { type Excess, excessOf, layerOf, NO_EXCESS, type SaturatingLayer, tapLayer } from './saturation-layer.ts';
 
@@ -49,6 +49,7 @@ export async function emulateSaturation(
   batches: AsyncIterable<Feeds>,
   samples: number,
   open: OpenModel,
+  batchless: boolean = false,
 ): Promise<SaturationFacts | null> {
   const clone = cloneModel(model).model;
   const outputs = clone.graph.outputs.map(({ name }) => name);
@@ -72,7 +73,7 @@ export async function emulateSaturation(
       if (rows >= samples) break;
       const { expected, actual } = await emulateBatch(session, layers, feeds, outputs, sums);
       change += outputChange(expected, actual);
-      const batch = Object.values(feeds)[0]?.shape[0] ?? 1;
+      const batch = rowsOf(feeds, batchless);
       // Past the samples asked for there may be rows that only fill a fixed batch up.
       const asked = Math.min(batch, samples - rows);
       countAgreement(expected, actual, asked / batch, agreement);

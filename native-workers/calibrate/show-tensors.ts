@@ -17,6 +17,8 @@ export interface ShowRequest {
   readonly readers: ReadonlyMap<Value, (data: HostTensor, first: number) => Promise<void>>;
   /** The data, from its start; the argument limits the samples in a batch, where the model lets that be chosen. */
   readonly batches: (batchSize: number) => AsyncIterable<Feeds>;
+  /** True when each batch is one sample without a batch axis. */
+  readonly batchless?: boolean | undefined;
   readonly open: OpenModel;
   /** After each batch, with how many samples have streamed by: a part of a sample where the model runs several times. */
   readonly progress: (samples: number) => Promise<void>;
@@ -51,8 +53,9 @@ export async function showTensors(request: ShowRequest): Promise<void> {
           if (tensor !== undefined) await request.readers.get(original)?.(tensor, first);
         }
         discard(outputs);
-        first += rowsOf(feeds);
-        samples += rowsOf(feeds) / groups.length;
+        const batch = rowsOf(feeds, request.batchless);
+        first += batch;
+        samples += batch / groups.length;
         await request.progress(samples);
       }
     } finally {

@@ -85,6 +85,7 @@ export const equalizeChannels = definePass(
           ),
         ),
         batches: (batchSize) => calibration.batches(batchSize, SAMPLES),
+        batchless: calibration.batchless,
         samples: Math.min(SAMPLES, calibration.samples),
         open: context.open,
         progress: context.progress,

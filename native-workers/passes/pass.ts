@@ -58,6 +58,8 @@ export interface CalibrationData {
   readonly samples: number;
   /** True when the inputs are random and not the user's: the report says so in red. */
   readonly random: boolean;
+  /** True when each batch is one sample without a batch axis. */
+  readonly batchless?: boolean;
   /** Samples that were met so far and could not be read. */
   readonly skipped?: readonly { readonly sample: string; readonly reason: string }[];
   /** What was assumed of the data when it was opened. */

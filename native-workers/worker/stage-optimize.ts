@@ -168,6 +168,7 @@ async function openCalibration(
   const data: CalibrationData = {
     samples: limit,
     random: calibration === undefined,
+    batchless: dataset.batchless,
     notes: dataset.notes,
     identity: async () => [calibration === undefined ? 'random' : await dataset.sha256(), seed, dataset.preprocess],
     get skipped() {

@@ -1,4 +1,5 @@
 /** Calibration data that remembers what passes read of it: samples that lack or say nothing must not be lost in silence. */
+import { rowsOf } from '../calibrate/observation.ts';
 import type { Feeds } from '../lib/engine.ts';
 import type { CalibrationData } from '../passes/pass.ts';
 import type { CalibrationFacts } from '../protocol/calibration-facts.ts';
@@ -18,12 +19,12 @@ class Tally {
     return [...this.#constant].flatMap(([name, value]) => (value === null ? [] : [name]));
   }
 
-  /** Looks at the samples of a batch from row `from` on. */
-  look(feeds: Feeds, from: number): void {
-    this.read += rowsOf(feeds) - from;
-    for (const [name, { data, shape }] of Object.entries(feeds)) {
+  /** Looks at the samples of a batch of `rows` from row `from` on. */
+  look(feeds: Feeds, from: number, rows: number): void {
+    this.read += rows - from;
+    for (const [name, { data }] of Object.entries(feeds)) {
       if (!(data instanceof Float32Array) || data.length === 0) continue;
-      const length = data.length / Math.max(1, shape[0] ?? 1);
+      const length = data.length / rows;
       const values = data.subarray(from * length);
       const first = this.#constant.get(name) ?? values[0] ?? null;
       const differs = this.#constant.get(name) === null || values.some((value) => value !== first);
@@ -35,6 +36,7 @@ class Tally {
 export class WatchedCalibration implements CalibrationData {
   readonly samples: number;
   readonly random: boolean;
+  readonly batchless: boolean;
   readonly identity?: () => Promise<unknown>;
   readonly #data: CalibrationData;
   #walked = false;
@@ -46,6 +48,7 @@ export class WatchedCalibration implements CalibrationData {
     this.#data = data;
     this.samples = data.samples;
     this.random = data.random;
+    this.batchless = data.batchless ?? false;
     if (data.identity !== undefined) this.identity = data.identity;
   }
 
@@ -60,9 +63,9 @@ export class WatchedCalibration implements CalibrationData {
     this.#tallies.set(draw, tally);
     let row = 0;
     for await (const feeds of this.#data.batches(batchSize, most)) {
-      const rows = rowsOf(feeds);
+      const rows = rowsOf(feeds, this.batchless);
       // The passes read the same samples over and over, in batches of many sizes: each sample is looked at once.
-      if (row + rows > tally.read) tally.look(feeds, Math.max(0, tally.read - row));
+      if (row + rows > tally.read) tally.look(feeds, Math.max(0, tally.read - row), rows);
       row += rows;
       yield feeds;
     }
@@ -93,8 +96,4 @@ export class WatchedCalibration implements CalibrationData {
       ...(notes.length === 0 ? {} : { notes: [...notes] }),
     };
   }
-}
-
-function rowsOf(feeds: Feeds): number {
-  return Object.values(feeds)[0]?.shape[0] ?? 1;
 }

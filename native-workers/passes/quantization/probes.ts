@@ -1,5 +1,5 @@
 /** The samples on which a pass compares alternatives by running the model: how many it can afford, and the samples. */
-import { batchSizeFor, type Observation } from '../../calibrate/observation.ts';
+import { batchSizeFor, type Observation, rowsOf } from '../../calibrate/observation.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Feeds } from '../../lib/engine.ts';
 import type { PassContext } from '../pass.ts';
@@ -51,7 +51,7 @@ export async function* probeBatches(
   let rows = 0;
   for await (const feeds of context.calibration.batches(Math.min(samples, batchSizeFor(bytes, maxBytes)), samples)) {
     yield feeds;
-    rows += Object.values(feeds)[0]?.shape[0] ?? 1;
+    rows += rowsOf(feeds, context.calibration.batchless);
     if (rows >= samples) return;
   }
 }

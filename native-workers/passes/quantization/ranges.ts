@@ -80,6 +80,7 @@ export async function calibrateRanges(
     channels: channelsOf(placement, await context.types(model)),
     batches: (batchSize) => calibration.batches(batchSize),
     samples: calibration.samples,
+    batchless: calibration.batchless,
     open: context.open,
     progress: context.progress,
     histograms: options.method !== 'minmax' && options.method !== 'moving-average',

@@ -92,6 +92,7 @@ export async function roundWeights(
       observations: calibration.observations,
       readers: readersOf(layers, moments),
       batches: (batchSize) => data.batches(batchSize, samples),
+      batchless: data.batchless,
       open: context.open,
       progress: (done) => context.progress(done, samples, `what ${layers.length} layers read`),
     });

@@ -54,6 +54,7 @@ export async function forecastSaturation(
     probeBatches(context, affordable, calibration.observations, EMULATED_BYTES),
     affordable,
     context.open,
+    context.calibration?.batchless,
   );
   return (
     facts ?? { safe: true, reason: 'No weights of the model are large enough for a pair of products to saturate.' }

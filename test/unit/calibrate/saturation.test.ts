@@ -70,6 +70,8 @@ describe('emulateSaturation', () => {
     const model = quantized('MatMul', [127, 1, 127, 1], [2, 2], [2]);
     const feeds = { x: float32([3, 2], [255, 255, 0, 0, 255, 255]) };
     expect((await emulateSaturation(model, once(feeds), 2, passContext().open))?.samples).toBe(2);
+    // Where the model has no batch axis the batch is one sample, whatever its shape.
+    expect((await emulateSaturation(model, once(feeds), 2, passContext().open, true))?.samples).toBe(1);
   });
 
   it('does not count the answers of rows that fill a fixed batch up', async () => {

@@ -41,6 +41,12 @@ describe('WatchedCalibration', () => {
     expect(damaged.facts()?.samples).toBe(3);
   });
 
+  it('counts a batch as one sample where the model has no batch axis', async () => {
+    const data = watch([{ x: float32([3], [1, 1, 1]) }, { x: float32([3], [1, 1, 2]) }], { batchless: true });
+    await read(data);
+    expect(data.facts()).toEqual({ samples: 2, random: false });
+  });
+
   it('looks at each sample once, in walks of other batches that end early', async () => {
     const rows = [7, 7, 7, 7, 8];
     const data = watch([], {
