@@ -2,9 +2,10 @@
 import type { ReportDocument } from './document.ts';
 import { formatDelta, formatDeltaRange, formatNumber, formatPoints, formatShare, plural } from './format.ts';
 import { folded, leftOut, table } from './markdown-blocks.ts';
-import { unitOfMetric } from './metric.ts';
+import { labelOfMetric, unitOfMetric } from './metric.ts';
 import { dataOf } from './outcome.ts';
 import type { AccuracySection } from './sections/accuracy.ts';
+import { gapSentence } from './subgroups.ts';
 import { escapeMarkdown as text } from './text.ts';
 
 /** Rows of a table that grows with the samples or classes; the full report has the others. */
@@ -121,7 +122,7 @@ function iouOf({ iouByClass }: AccuracySection): string {
 
 function subgroupsOf({ subgroups, metrics }: AccuracySection): string {
   if (subgroups === null) return '';
-  const { metric, groups, gap } = subgroups;
+  const { metric, groups } = subgroups;
   const unit = unitOfMetric(metrics.find(({ name }) => name === metric) ?? { unit: '1' });
   const rows = groups
     .slice(0, MOST_ROWS)
@@ -132,15 +133,11 @@ function subgroupsOf({ subgroups, metrics }: AccuracySection): string {
       formatNumber(after, unit),
       `${formatDelta(delta, unit)} (${formatDeltaRange(interval, unit)})`,
     ]);
-  const gapUnit = unit === 'share' ? 'points' : unit;
-  const gapWords =
-    gap === null
-      ? ''
-      : `\n\nThe gap between the best and the worst group: ${formatNumber(gap.before, gapUnit)} before, ${formatNumber(gap.after, gapUnit)} after.`;
+  const sentence = gapSentence(subgroups, unit);
   const head = ['Subgroup', 'Samples', 'Before', 'After', 'Change (95 % interval)'];
   return folded(
-    `${text(metric)} by subgroup: ${plural(groups.length, 'group')}`,
-    table(head, rows, [1, 2, 3, 4]) + remainder(groups.length) + gapWords,
+    `${text(labelOfMetric({ name: metric }))} by subgroup: ${plural(groups.length, 'group')}`,
+    table(head, rows, [1, 2, 3, 4]) + remainder(groups.length) + (sentence === null ? '' : `\n\n${sentence}`),
   );
 }
 

@@ -1,4 +1,6 @@
 /** The layers that were quantized, those with the lowest signal to noise first, and what stayed float and why. */
+
+import { formatClipped } from './clipped.ts';
 import type { ReportDocument } from './document.ts';
 import { formatShare, plural } from './format.ts';
 import { folded, table } from './markdown-blocks.ts';
@@ -19,14 +21,17 @@ export function quantizationOf({ sections }: Pick<ReportDocument, 'sections'>): 
 
 function layersOf({ title, layers }: QuantizationSection['passes'][number]): string {
   const lowest = layers.toSorted((a, b) => (a.sqnrDb ?? Infinity) - (b.sqnrDb ?? Infinity)).slice(0, MOST_LAYERS);
-  const rows = lowest.map(({ node, operator, sqnrDb, weightError, clipped, method }) => [
-    text(node),
-    text(operator),
-    sqnrDb === null ? 'not measured' : `${sqnrDb.toFixed(1)} dB`,
-    weightError === null ? 'not measured' : formatShare(weightError),
-    clipped === null ? '' : formatShare(clipped),
-    text(method ?? ''),
-  ]);
+  const rows = lowest.map((layer) => {
+    const { node, operator, sqnrDb, weightError, method } = layer;
+    return [
+      text(node),
+      text(operator),
+      sqnrDb === null ? 'not measured' : `${sqnrDb.toFixed(1)} dB`,
+      weightError === null ? 'not measured' : formatShare(weightError),
+      formatClipped(layer) ?? '',
+      text(method ?? ''),
+    ];
+  });
   const head = ['Layer', 'Operator', 'Expected SQNR', 'Error of weights', 'Input clipped', 'Range by'];
   const more = layers.length > MOST_LAYERS ? `\n\n${layers.length - MOST_LAYERS} more are in the full report.` : '';
   return folded(

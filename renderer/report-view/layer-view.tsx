@@ -21,7 +21,7 @@ import { type Fact, Facts, Name, Pill } from './parts.tsx';
 const MEASURES = {
   outputs: {
     title: 'How much each layer changes the outputs',
-    text: 'Bars: change of the outputs with that layer alone quantized.',
+    text: 'Bars: change of the outputs with that layer alone quantized: divergence of the scores in nats, or error over power.',
     fact: 'Change of the outputs, alone',
     format: formatDifference,
   },

@@ -10,8 +10,8 @@ import {
   plural,
 } from '../../../native-workers/report/format.ts';
 import { labelOfMetric, unitOfMetric } from '../../../native-workers/report/metric.ts';
-import type { Unit } from '../../../native-workers/report/parts.ts';
 import type { AccuracySection } from '../../../native-workers/report/sections/accuracy.ts';
+import { gapSentence } from '../../../native-workers/report/subgroups.ts';
 import { ConfusedPairs, Confusion } from '../confusion.tsx';
 import { FLIP_KINDS, FlipGallery } from '../flip-gallery.tsx';
 import { DataTable, Details, JudgementPill, Name, Pill, WithInterval } from '../parts.tsx';
@@ -37,9 +37,9 @@ function Accuracy({ data }: SectionProps<'accuracy'>) {
           { label: 'Before (95 % interval)', numeric: true },
           { label: 'After (95 % interval)', numeric: true },
           { label: 'Change (95 % interval)', numeric: true },
+          { label: 'Judgement' },
           { label: 'p', numeric: true },
           { label: 'Paired test' },
-          { label: 'Judgement' },
         ]}
         rows={data.metrics.map((metric) => ({ id: metric.name, cells: metricCells(metric) }))}
       />
@@ -73,9 +73,9 @@ function metricCells(metric: AccuracySection['metrics'][number]) {
     <WithInterval key="before" value={formatNumber(before, unit)} interval={formatRange(intervalBefore, unit)} />,
     <WithInterval key="after" value={formatNumber(after, unit)} interval={formatRange(intervalAfter, unit)} />,
     <WithInterval key="change" value={formatDelta(delta, unit)} interval={formatDeltaRange(interval, unit)} />,
+    <JudgementPill key="judgement" judgement={metric.judgement} />,
     p === null ? 'none' : formatProbability(p),
     <Name key="test" text={test ?? 'none'} />,
-    <JudgementPill key="judgement" judgement={metric.judgement} />,
   ];
 }
 
@@ -188,13 +188,14 @@ interface SubgroupsProps {
 }
 
 function Subgroups({ subgroups, metrics }: SubgroupsProps) {
-  const { metric, groups, gap } = subgroups;
+  const { metric, groups } = subgroups;
   const unit = unitOfMetric(metrics.find(({ name }) => name === metric) ?? { unit: '1' });
+  const sentence = gapSentence(subgroups, unit);
   return (
     <>
       <h3>By subgroup</h3>
       <DataTable
-        caption={`${metric} by subgroup`}
+        caption={`${labelOfMetric({ name: metric })} by subgroup`}
         columns={[
           { label: 'Subgroup' },
           { label: 'Samples', numeric: true },
@@ -215,17 +216,7 @@ function Subgroups({ subgroups, metrics }: SubgroupsProps) {
           ],
         }))}
       />
-      {gap === null ? null : (
-        <p>
-          The gap between the best and the worst group: {formatGap(gap.before, unit)} before,{' '}
-          {formatGap(gap.after, unit)} after.
-        </p>
-      )}
+      {sentence === null ? null : <p>{sentence}</p>}
     </>
   );
-}
-
-/** A difference of shares is in points; a gap has no sign. */
-function formatGap(gap: number, unit: Unit): string {
-  return formatNumber(gap, unit === 'share' ? 'points' : unit);
 }

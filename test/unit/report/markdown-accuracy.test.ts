@@ -92,6 +92,9 @@ describe('accuracy in Markdown', () => {
     };
     const text = await markdownWith({ details: { subgroups } });
     expect(text).toContain('| night | 50 | 90.00 % | 80.00 % | −10.00 points (−20.00 to 0.00 points) |');
-    expect(text).toContain('The gap between the best and the worst group: 0.00 points before, 10.00 points after.');
+    expect(text).toContain('The gap between the best and the worst group: 0.00 points before, 10.00 points after.\n');
+    subgroups.groups.push({ ...group, group: 'dusk', samples: 9 });
+    const withSmall = await markdownWith({ details: { subgroups } });
+    expect(withSmall).toContain('10.00 points after. Groups of fewer than 10 samples do not count.');
   });
 });
