@@ -21,6 +21,8 @@ export type PassNeed = 'engine' | 'calibration' | 'trial';
 export interface PassNote {
   readonly message: string;
   readonly node?: string;
+  /** True for what belongs among the warnings of the report: something asked for, or of the data, was not used. */
+  readonly caution?: boolean;
 }
 
 /**

@@ -16,8 +16,9 @@ import { HoneError } from '../protocol/errors.ts';
 import type { Live } from '../protocol/live.ts';
 import { definePass, type PassContext, type PassNote, type Trial, type TrialResult } from './pass.ts';
 import { refuseQuantized } from './quantization/already-quantized.ts';
-import { withoutUncalibrated } from './quantization/apply.ts';
+import { leftNotes, withoutUncalibrated } from './quantization/apply.ts';
 import { type Candidate, quantizedCopy } from './quantization/candidates.ts';
+import { excludableNames, unknownExclusions } from './quantization/exclusions.ts';
 import { type LayerGain, layerGains } from './quantization/gains.ts';
 import { productsToGemm } from './quantization/gemm.ts';
 import type { LayerOptions } from './quantization/layer.ts';
@@ -111,7 +112,10 @@ export const quantizeSearch = definePass(
     if (target === undefined || trial === null)
       throw new HoneError('invalid-options', `target: ${options.target} is no target.`);
     refuseQuantized(model, null, context.earlier);
-    if (target.kernels !== null) productsToGemm(model, await context.types(model));
+    const exclude = new Set(options.exclude);
+    const names = excludableNames(model.graph);
+    if (target.kernels !== null) productsToGemm(model, await context.types(model), exclude);
+    const unknown = unknownExclusions(options.exclude, names, excludableNames(model.graph));
     const layerOptions: LayerOptions = {
       weightScale: 'least-squares',
       rounding: 'output-error',
@@ -120,13 +124,14 @@ export const quantizeSearch = definePass(
     };
     let placing: PlacementOptions = {
       target,
-      exclude: new Set(options.exclude),
+      exclude,
       depthwise: target.depthwise,
       minimumWeights: 64,
     };
     let placement = placeQuantization(model.graph, placing);
     if (placement.compute.length === 0) {
-      return { status: 'unchanged', reason: 'No node has a float weight that this target runs on integers.' };
+      const notes = [...unknown, ...leftNotes(placement)];
+      return { status: 'unchanged', reason: 'No node has a float weight that this target runs on integers.', notes };
     }
     const tooOld = raiseOpset(model);
     if (tooOld !== null) return { status: 'unchanged', reason: tooOld };
@@ -173,7 +178,8 @@ export const quantizeSearch = definePass(
         float: best?.float.has(plan.node) ?? true,
       })),
     };
-    if (best === null) return { status: 'unchanged', reason: missedBy(points, options, trial), details };
+    if (best === null)
+      return { status: 'unchanged', reason: missedBy(points, options, trial), notes: unknown, details };
     model.graph = best.model.graph;
     for (const [domain, version] of best.model.opsets) model.opsets.set(domain, version);
     const saturation = await forecastSaturation(
@@ -187,7 +193,7 @@ export const quantizeSearch = definePass(
     return {
       status: 'changed',
       counts: { ...best.applied.counts, 'layers left float by the search': best.float.size },
-      notes: [...missedNotes(points, trial), ...best.applied.notes, ...saturationNotes(saturation)],
+      notes: [...unknown, ...missedNotes(points, trial), ...best.applied.notes, ...saturationNotes(saturation)],
       expects: best.applied.expects,
       details: { ...details, quantization: best.applied.layers, saturation },
     };
@@ -215,7 +221,8 @@ function frontOf(
   };
   const order = [...layers].sort((a, b) => worth(b) - worth(a));
   const useless = order.filter((layer) => worth(layer) === Number.POSITIVE_INFINITY).length;
-  const counts = new Set([0, useless]);
+  // With all layers float it would be the float model.
+  const counts = new Set([0, Math.min(useless, layers.length - 1)]);
   for (let step = 1; step < points - 1; step++) {
     counts.add(Math.min(layers.length - 1, Math.round(layers.length * (step / (points - 1)) ** 2) || step));
   }

@@ -12,7 +12,8 @@ import type { Node } from '../graph/node.ts';
 import { HoneError } from '../protocol/errors.ts';
 import { definePass } from './pass.ts';
 import { refuseQuantized } from './quantization/already-quantized.ts';
-import { applyQuantization, withoutUncalibrated } from './quantization/apply.ts';
+import { applyQuantization, leftNotes, withoutUncalibrated } from './quantization/apply.ts';
+import { excludableNames, unknownExclusions } from './quantization/exclusions.ts';
 import { productsToGemm } from './quantization/gemm.ts';
 import { layerGraph } from './quantization/layer-graph.ts';
 import { raiseOpset } from './quantization/opset.ts';
@@ -110,18 +111,21 @@ export const quantizeStatic = definePass(
     const target = QUANTIZATION_TARGETS[options.target];
     if (target === undefined) throw new HoneError('invalid-options', `target: ${options.target} is no target.`);
     refuseQuantized(model, options.force, context.earlier);
-    if (target.kernels !== null) productsToGemm(model, await context.types(model));
+    const exclude = new Set(options.exclude);
+    const names = excludableNames(model.graph);
+    if (target.kernels !== null) productsToGemm(model, await context.types(model), exclude);
+    const unknown = unknownExclusions(options.exclude, names, excludableNames(model.graph));
     const place = (excludeNodes: ReadonlyMap<Node, string>): Placement =>
       placeQuantization(model.graph, {
         target,
-        exclude: new Set(options.exclude),
+        exclude,
         excludeNodes,
         depthwise: options.depthwise && target.depthwise,
         minimumWeights: options.minimumWeights,
       });
     let placement = place(new Map());
     if (placement.compute.length === 0) {
-      const notes = placement.left.map(({ node, reason }) => ({ message: `stays float: ${reason}`, node: node.label }));
+      const notes = [...unknown, ...leftNotes(placement)];
       return { status: 'unchanged', reason: 'No node has a float weight that this target runs on integers.', notes };
     }
     const tooOld = raiseOpset(model);
@@ -148,7 +152,7 @@ export const quantizeStatic = definePass(
     return {
       status: 'changed',
       counts: applied.counts,
-      notes: [...applied.notes, ...saturationNotes(saturation)],
+      notes: [...unknown, ...applied.notes, ...saturationNotes(saturation)],
       expects: applied.expects,
       // `quantization`: LayerFacts by layer. `saturation`: SaturationForecast.
       details: { quantization: applied.layers, layers, saturation },

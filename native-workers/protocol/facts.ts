@@ -73,7 +73,12 @@ export const modelFileSchema = z.strictObject({
 });
 export type ModelFile = z.infer<typeof modelFileSchema>;
 
-export const passNoteSchema = z.strictObject({ message: z.string(), node: z.string().optional() });
+export const passNoteSchema = z.strictObject({
+  message: z.string(),
+  node: z.string().optional(),
+  /** It belongs among the warnings of the report. */
+  caution: z.boolean().optional(),
+});
 
 export const passRowSchema = z.strictObject({
   pass: z.string(),

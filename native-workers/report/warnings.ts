@@ -78,6 +78,11 @@ function passWarnings(sections: Sections, { facts }: ReportInput): Warning[] {
         ? [note('pass-skipped', `${row.title} was skipped: ${row.reason ?? 'no reason was kept.'}`)]
         : [],
     ),
+    ...rows.flatMap(({ title, notes }) =>
+      notes.flatMap(({ message, caution: isCaution }) =>
+        isCaution === true ? [caution('pass-note', `${title}: ${message}`)] : [],
+      ),
+    ),
     // One of several that found nothing to do is as it should be; when none found any, the model is not what was asked for.
     ...(lossy.some(({ status }) => status === 'changed') ? [] : lossy).flatMap(({ status, title, reason }) =>
       status === 'unchanged'

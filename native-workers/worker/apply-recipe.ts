@@ -169,6 +169,8 @@ function tell(context: RecipeContext, row: PassRow | undefined): void {
   const counts = Object.entries(row.counts).map(([what, count]) => `${what}: ${count}`);
   const text = row.status === 'changed' ? counts.join(', ') : (row.reason ?? '');
   context.log(row.status === 'failed' ? 'warning' : 'info', `${row.title}: ${row.status}. ${text}`);
+  for (const { message, caution } of row.notes)
+    if (caution === true) context.log('warning', `${row.title}: ${message}`);
 }
 
 function countNodes(model: Model): number {

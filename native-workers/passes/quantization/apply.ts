@@ -50,10 +50,31 @@ export function applyQuantization(
       'operators to INT8': placement.elementwise.length,
       'activations with Q/DQ': codes.size,
     },
-    notes: placement.left.map(({ node, reason }) => ({ message: `stays float: ${reason}`, node: node.label })),
+    notes: [...notFiniteNotes(placement, calibration), ...leftNotes(placement)],
     expects: expectedKernels(placement, codes, target),
     layers,
   };
+}
+
+/** Every node that stays float, and why. */
+export function leftNotes({ left }: Placement): PassNote[] {
+  return left.map(({ node, reason }) => ({ message: `stays float: ${reason}`, node: node.label }));
+}
+
+/** Activations whose range does not rest on all of the data. */
+function notFiniteNotes({ values }: Placement, { observations }: Calibration): PassNote[] {
+  const broken = [...new Set([...values.values()].map(({ source }) => source))].flatMap((value) => {
+    const batches = observations.get(value)?.notFinite ?? 0;
+    return batches === 0 ? [] : [{ value, batches }];
+  });
+  const most = broken.reduce((a, b) => (b.batches > a.batches ? b : a), broken[0] ?? { value: null, batches: 0 });
+  if (most.value === null) return [];
+  return [
+    {
+      message: `Activations that are NaN or infinite in some batches of the calibration data, which their ranges leave out: ${broken.length}; '${most.value.name}' in ${most.batches}, the most.`,
+      caution: true,
+    },
+  ];
 }
 
 /** Drops from a placement the nodes whose values were never finite, and names them. */

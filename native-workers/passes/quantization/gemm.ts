@@ -9,12 +9,19 @@ import { tensorFromFloat32, toFloat32 } from '../../graph/tensor-values.ts';
 import type { ValueType } from '../../graph/types.ts';
 import type { Value } from '../../graph/value.ts';
 
-/** Rewrites the top-level graph; returns how many products became Gemm. `types`: for values of which the file tells none. */
-export function productsToGemm(model: Model, types: ReadonlyMap<Value, ValueType>): number {
+/**
+ * Rewrites the top-level graph; returns how many products became Gemm. `types`: for values of which the file tells none.
+ * `exclude`: a product stays one that is excluded by what a Gemm would not have, its operator or a label made of it.
+ */
+export function productsToGemm(
+  model: Model,
+  types: ReadonlyMap<Value, ValueType>,
+  exclude: ReadonlySet<string> = new Set(),
+): number {
   const { graph } = model;
   let count = 0;
   for (const node of [...graph.nodes]) {
-    const found = biasedProduct(node, types, new Set(graph.outputs));
+    const found = losesExclusion(node, exclude) ? null : biasedProduct(node, types, new Set(graph.outputs));
     if (found === null) continue;
     const { data, weight, bias, tensor, add, output } = found;
     const vector =
@@ -34,6 +41,9 @@ export function productsToGemm(model: Model, types: ReadonlyMap<Value, ValueType
   }
   return count;
 }
+
+const losesExclusion = ({ opType, name, label }: Node, exclude: ReadonlySet<string>): boolean =>
+  exclude.has(opType) || (name === '' && exclude.has(label));
 
 interface BiasedProduct {
   readonly data: Value;

@@ -114,6 +114,18 @@ describe('quantize-search', () => {
     expect(integerLayers(model)).toBe(0);
   });
 
+  it('takes no mix without a quantized layer for faster than float, as it is the same by another clock', async () => {
+    const trial = fakeTrial({}, () => 0);
+    const measure = async (models: readonly Model[]): Promise<number[]> =>
+      models.map((model, place) => (place === 0 ? 10 : integerLayers(model) === 0 ? 9.9 : 12));
+    // No layer gains anything.
+    const profile = async (model: Model): Promise<Map<string, number>> =>
+      new Map([...model.graph.nodes].map((node) => [node.name, integerLayers(model) === 0 ? 1 : 2]));
+    const { outcome } = await search({ ...trial, measure, profile });
+    expect(pointsOf(outcome).filter(({ float }) => float.length === 6)).toEqual([]);
+    expect(outcome).toMatchObject({ status: 'unchanged' });
+  });
+
   it('says so when the latency asked for is not reached, and gives the fastest', async () => {
     const { outcome, model } = await search(fakeTrial({ maxMs: 1 }, () => 0));
     expect(integerLayers(model)).toBe(6);

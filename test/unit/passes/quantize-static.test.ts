@@ -191,6 +191,36 @@ describe('quantize-static', () => {
     expect(messagesOf(outcome).join()).toContain('never finite');
   });
 
+  it('says of how many batches NaN or infinity kept an activation', async () => {
+    const build = new ModelBuilder();
+    const x = build.input('x', ['n', 16]);
+    const logarithm = build.op('Log', [x], 'logarithm');
+    const model = build.outputs(build.op('MatMul', [logarithm, build.weight('w', [16, 8])], 'y')).model();
+    const batch = (first: number): Feeds => ({ x: float32([1, 16], [first, ...new Array(15).fill(2)]) });
+    const calibration = calibrationOf(batch(1), batch(-1), batch(3), batch(-2));
+    const outcome = await runPass(quantizeStatic, model, { minimumWeights: 1 }, { calibration });
+    expect(outcome.notes).toContainEqual({
+      message: expect.stringContaining("'logarithm' in 2, the most"),
+      caution: true,
+    });
+  });
+
+  it('leaves float what is excluded by the operator that it is in the file, and says which name excludes nothing', async () => {
+    const build = new ModelBuilder();
+    const x = build.input('x', ['n', 16]);
+    const product = build.op('MatMul', [x, build.weight('w', [16, 8])], 'product');
+    const first = build.op('Relu', [build.op('Add', [product, build.weight('b', [8])], 'sum')], 'first');
+    const model = build.outputs(build.op('Gemm', [first, build.weight('v', [8, 8])], 'y')).model();
+    const { outcome, counts } = await quantized(model, { x: data([4, 16]) }, { exclude: ['MatMul', 'Gem'] });
+    expect(counts['layers to INT8']).toBe(1);
+    expect(outcome.notes).toEqual(
+      expect.arrayContaining([
+        { message: 'stays float: excluded by the options', node: 'product_node' },
+        { message: "exclude: no node and no operator of the model is called 'Gem'.", caution: true },
+      ]),
+    );
+  });
+
   it('leaves a model alone of which no layer was ever finite', async () => {
     const build = new ModelBuilder();
     const broken = build.op('Log', [build.input('x', ['batch', 16])], 'broken');
