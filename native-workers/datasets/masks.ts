@@ -10,7 +10,7 @@ import { MOST_PIXELS, type Placement } from './image-pixels.ts';
 const MASK_FOLDER = /(^|\/)(masks|annotations|labels)\//;
 const MOST_MASK_BYTES = 256 * 2 ** 20;
 /** What a mask holds where it does not count, and where the picture was filled up. */
-const NOT_COUNTED = 255;
+export const NOT_COUNTED = 255;
 
 const stem = (path: string): string => basename(path).replace(/\.[^.]+$/, '');
 

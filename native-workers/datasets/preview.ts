@@ -7,6 +7,7 @@ import type { DataPreview, InputPreview, SamplePreview } from '../protocol/previ
 import type { Dataset } from './dataset.ts';
 import { encodePng, tensorToPixels } from './image-pixels.ts';
 import { type ImageSpec, imageInputOf, resolveImageSpec } from './image-spec.ts';
+import { labelText, marksOf } from './preview-label.ts';
 import type { ModelSignature } from './signature.ts';
 
 const MOST_VALUES = 64;
@@ -28,11 +29,12 @@ export async function previewDataset(
   const raw = spec === null ? rawPictureSpec(dataset, signature) : null;
   const first: SamplePreview[] = [];
   for await (const batch of 'only' in choice ? named(dataset, choice) : spread(dataset, choice.count)) {
+    const label = batch.labels[0] ?? null;
     first.push({
       sample: batch.samples[0] ?? '',
-      label: labelText(batch.labels[0] ?? null, dataset.classes),
+      label: labelText(label, dataset.classes),
       group: batch.groups?.[0] ?? null,
-      inputs: await previewInputs(batch.feeds, dataset, { spec, raw }),
+      inputs: await previewInputs(batch.feeds, label, dataset, { spec, raw }),
     });
   }
   const { name, kind, samples, labelled, classes, preprocess } = dataset;
@@ -108,7 +110,12 @@ interface PictureSpecs {
   readonly raw: ImageSpec | null;
 }
 
-async function previewInputs(feeds: Feeds, dataset: Dataset, { spec, raw }: PictureSpecs): Promise<InputPreview[]> {
+async function previewInputs(
+  feeds: Feeds,
+  label: Label,
+  dataset: Dataset,
+  { spec, raw }: PictureSpecs,
+): Promise<InputPreview[]> {
   const previews: InputPreview[] = [];
   for (const [name, tensor] of Object.entries(feeds)) {
     const shape = [...(dataset.batchless ? tensor.shape : tensor.shape.slice(1))];
@@ -121,7 +128,11 @@ async function previewInputs(feeds: Feeds, dataset: Dataset, { spec, raw }: Pict
     }
     const base = { name, dtype, shape, ...summary(numbers) };
     if (spec !== null && name === spec.input.name)
-      previews.push({ ...base, picture: await pictureOf(numbers, spec, shape) });
+      previews.push({
+        ...base,
+        picture: await pictureOf(numbers, spec, shape),
+        ...(await marksOf(label, dataset.classes, sizeOf(spec, shape))),
+      });
     else if (raw !== null && name === raw.input.name)
       previews.push({ ...base, picture: await pictureOf(numbers, stretched(raw, base), shape), stretched: true });
     else if (name === dataset.reading.tokens?.ids) previews.push({ ...base, ...textOf(numbers, feeds, dataset) });
@@ -187,9 +198,11 @@ function summary(values: Float64Array): Pick<InputPreview, 'minimum' | 'maximum'
     : { minimum, maximum, mean: sum / finite, notFinite };
 }
 
+const sizeOf = ({ layout }: ImageSpec, shape: readonly number[]): [number, number] =>
+  (layout === 'nchw' ? shape.slice(1) : shape.slice(0, 2)) as [number, number];
+
 async function pictureOf(values: Float64Array, spec: ImageSpec, shape: readonly number[]): Promise<string> {
-  const [height, width] = (spec.layout === 'nchw' ? shape.slice(1) : shape) as [number, number];
-  const png = await encodePng(tensorToPixels(values, spec, [height, width]));
+  const png = await encodePng(tensorToPixels(values, spec, sizeOf(spec, shape)));
   return `data:image/png;base64,${png.toString('base64')}`;
 }
 
@@ -205,11 +218,4 @@ function waveformOf(values: Float64Array): [number, number][] {
       part.reduce((high, value) => Math.max(high, value), Number.NEGATIVE_INFINITY),
     ];
   });
-}
-
-function labelText(label: Label, classes: readonly string[] | null): string | null {
-  if (label === null) return null;
-  if (typeof label === 'number') return classes?.[label] ?? String(label);
-  if (!('kind' in label)) return label.join(', ');
-  return label.kind === 'boxes' ? `${label.boxes.length} objects` : `mask of ${label.height} x ${label.width}`;
 }

@@ -24,6 +24,18 @@ export const inputPreviewSchema = z.strictObject({
   notFinite: z.number(),
   /** The picture that the tensor stands for, normalisation undone, as a `data:` address of a PNG. */
   picture: z.string().optional(),
+  /** What the label marks in the picture, whose height and width these are: boxes as x1, y1, x2, y2, shares of it. */
+  marks: z
+    .strictObject({
+      height: z.number(),
+      width: z.number(),
+      boxes: z.array(
+        z.strictObject({ name: z.string(), box: z.tuple([z.number(), z.number(), z.number(), z.number()]) }),
+      ),
+      /** A colour a class, over the picture: a `data:` address of a PNG. */
+      mask: z.string().optional(),
+    })
+    .optional(),
   /** The normalisation is not known: the smallest number is black in the picture, and the largest white. */
   stretched: z.boolean().optional(),
   /** For sounds: lowest and highest value of each slice of time, at most 400 slices. */

@@ -54,15 +54,47 @@ interface InputProps {
 
 /** What can be looked at of one input, without its numbers. */
 export function InputPicture({ input, sample }: InputProps) {
-  const { picture, waveform, values, tokens, text, shape } = input;
+  const { picture, marks, waveform, values, tokens, text, shape } = input;
   return (
     <>
-      {picture === undefined ? null : <img className="preview-picture" src={picture} alt={sample} />}
+      {picture === undefined ? null : <MarkedPicture picture={picture} marks={marks} sample={sample} />}
       {waveform === undefined ? null : <Waveform slices={waveform} label={sample} />}
       {text === undefined ? null : <p className="preview-text">{visible(text)}</p>}
       {tokens === undefined ? null : <TokenList label={sample} tokens={tokens} total={shape[0] ?? tokens.length} />}
       {values === undefined ? null : <code className="preview-values">{values.map(shown).join(' ')}</code>}
     </>
+  );
+}
+
+interface MarkedPictureProps {
+  readonly picture: string;
+  readonly marks: InputPreview['marks'];
+  readonly sample: string;
+}
+
+/** The picture with what its label marks: where the objects are after resizing and cropping is what has to be seen. */
+function MarkedPicture({ picture, marks, sample }: MarkedPictureProps) {
+  const image = <img className="preview-picture" src={picture} alt={sample} />;
+  if (marks === undefined) return image;
+  const { height, width, boxes, mask } = marks;
+  return (
+    <span className="preview-marked">
+      {image}
+      {mask === undefined ? null : <img className="preview-picture" src={mask} alt="" />}
+      <svg className="preview-boxes" viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
+        {boxes.map(({ name, box: [x1, y1, x2, y2] }) => (
+          <rect
+            key={`${name} ${x1} ${y1} ${x2} ${y2}`}
+            x={x1 * width}
+            y={y1 * height}
+            width={(x2 - x1) * width}
+            height={(y2 - y1) * height}
+          >
+            <title>{name}</title>
+          </rect>
+        ))}
+      </svg>
+    </span>
   );
 }
 

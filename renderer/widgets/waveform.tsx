@@ -1,4 +1,4 @@
-/** A sound as its envelope: the lowest and highest value of each slice of time. */
+/** A sound as its envelope: the lowest and highest value of each slice of time, from where the slice before ended. */
 export interface WaveformProps {
   readonly label: string;
   readonly slices: readonly (readonly [number, number])[];
@@ -6,8 +6,12 @@ export interface WaveformProps {
 
 export function Waveform({ label, slices }: WaveformProps) {
   const peak = Math.max(1e-9, ...slices.flatMap(([low, high]) => [Math.abs(low), Math.abs(high)]));
+  const at = (value: number): number => 50 - (50 * value) / peak;
   const path = slices
-    .map(([low, high], index) => `M${index + 0.5} ${50 - (50 * high) / peak}V${50 - (50 * low) / peak}`)
+    .map(([low, high], index) => {
+      const [lowBefore, highBefore] = slices[index - 1] ?? [low, high];
+      return `M${index + 0.5} ${at(Math.max(high, lowBefore))}V${at(Math.min(low, highBefore))}`;
+    })
     .join('');
   return (
     <svg

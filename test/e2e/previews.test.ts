@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Locator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { floats, writeNpz } from '../helpers/npz.ts';
-import { writeFiles } from '../helpers/sample-pictures.ts';
+import { BLUE, solid, writeFiles } from '../helpers/sample-pictures.ts';
 import { openStudio, type StudioPage } from '../helpers/studio.ts';
 import { tinyOnnx } from '../helpers/tiny-onnx.ts';
 import { sixteen, wave } from '../helpers/wave.ts';
@@ -114,6 +114,41 @@ describe.each(['light', 'dark'] as const)('data in %s', (colorScheme) => {
     expect(await rows.count()).toBe(3);
     await dialog.getByText('1 sample could not be read').click();
     await dialog.getByText(/nothing/).waitFor();
+    await close();
+  });
+
+  it('shows where the objects of a picture are after it was resized', async () => {
+    const annotations = {
+      images: [{ id: 1, file_name: 'a.png', width: 40, height: 20 }],
+      annotations: [
+        { image_id: 1, category_id: 3, bbox: [0, 0, 20, 10] },
+        { image_id: 1, category_id: 5, bbox: [20, 10, 20, 10] },
+      ],
+      categories: [
+        { id: 3, name: 'cat' },
+        { id: 5, name: 'dog' },
+      ],
+    };
+    const objects = writeFiles(join(folder, 'objects'), {
+      'a.png': await solid(BLUE, 40, 20),
+      'annotations.json': JSON.stringify(annotations),
+    });
+    const model = tinyOnnx({
+      nodes: [{ type: 'Relu', inputs: ['image'], outputs: ['map'] }],
+      inputs: [{ name: 'image', shape: ['n', 3, 16, 16] }],
+      outputs: [{ name: 'map', shape: ['n', 3, 16, 16] }],
+    });
+    const dialog = await look('objects', model, objects);
+    await dialog.getByText('1 × cat, 1 × dog').waitFor();
+    const boxes = dialog.locator('.preview-boxes rect');
+    const corners = await boxes.evaluateAll((all) =>
+      all.map((box) => ['x', 'y', 'width', 'height'].map((name) => Number(box.getAttribute(name)))),
+    );
+    // Twice as wide as high: what is left and right of the middle is cropped away, of the boxes too.
+    expect(corners).toEqual([
+      [0, 0, 8, 8],
+      [8, 8, 8, 8],
+    ]);
     await close();
   });
 
