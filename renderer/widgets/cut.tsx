@@ -1,8 +1,15 @@
+interface CutProps {
+  readonly text: string;
+  readonly className?: string;
+  /** Cuts the beginning off instead: what tells names of layers apart stands at their end. */
+  readonly keepsEnd?: boolean;
+}
+
 /** Text that is cut off with an ellipsis where there is no room; the whole of it is in its tooltip. */
-export function Cut({ text, className }: { readonly text: string; readonly className?: string }) {
+export function Cut({ text, className, keepsEnd = false }: CutProps) {
   return (
-    <span className={`cut ${className ?? ''}`} title={text}>
-      {text}
+    <span className={`cut ${keepsEnd ? 'cut-start' : ''} ${className ?? ''}`} title={text}>
+      {keepsEnd ? <bdi>{text}</bdi> : text}
     </span>
   );
 }

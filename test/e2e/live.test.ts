@@ -45,11 +45,16 @@ describe('a running pass', () => {
   });
 
   it('shows the most sensitive layers, whatever they are called', async () => {
-    const node = `"><img src=x onerror=alert(1)>${'long/'.repeat(60)}`;
+    const node = `"><img src=x onerror=alert(1)>${'long/'.repeat(60)}end`;
     tell('INT8 with search', { kind: 'sensitivity', total: 5, layers: [{ node, change: 0.25 }] });
     await pane(/^Most sensitive layers so far of 5 measured/)
-      .getByText('0.25')
+      .getByText('0.250')
       .waitFor();
+    // The end of the name is in sight, in its row; the beginning is cut off.
+    const [name, row] = [page.studio.page.getByText(node), page.studio.page.locator('.live-row')];
+    const [seen, within] = [await name.boundingBox(), await row.boundingBox()];
+    expect(seen?.x).toBeLessThan(within?.x ?? 0);
+    expect((seen?.x ?? 0) + (seen?.width ?? 0)).toBeLessThan((within?.x ?? 0) + (within?.width ?? 0));
     expect(await page.studio.page.locator('img[src="x"]').count()).toBe(0);
     expect(await page.studio.page.evaluate(() => document.documentElement.scrollWidth)).toBe(1000);
   });

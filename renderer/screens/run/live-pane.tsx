@@ -1,5 +1,6 @@
 /** What the running pass has found so far: ranges that grow with the samples, layers by their harm, models with the best of them. */
 import type { Live } from '../../../native-workers/protocol/live.ts';
+import { formatDifference } from '../../../native-workers/report/format.ts';
 import { formatBytes } from '../../text/format.ts';
 import { RUN } from '../../text/run.ts';
 import { Cut } from '../../widgets/cut.tsx';
@@ -43,7 +44,7 @@ function Ranges({ live: { ranges } }: { readonly live: LiveOf<'ranges'> }) {
     <ul className="live">
       {ranges.map(({ value, min, max }) => (
         <li key={value} className="live-row">
-          <Cut text={value} className="live-name" />
+          <Cut text={value} keepsEnd />
           <svg className="live-bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
             <rect className="live-range" x={at(min)} y="2" width={Math.max(0.5, at(max) - at(min))} height="6" />
             <rect className="live-zero" x={at(0)} y="0" width="0.4" height="10" />
@@ -63,11 +64,11 @@ function Sensitivity({ live: { layers } }: { readonly live: LiveOf<'sensitivity'
     <ul className="live">
       {layers.map(({ node, change }) => (
         <li key={node} className="live-row">
-          <Cut text={node} className="live-name" />
+          <Cut text={node} keepsEnd />
           <svg className="live-bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
             <rect className="live-range" y="2" width={Math.max(0.5, (100 * Math.max(0, change)) / most)} height="6" />
           </svg>
-          <span className="live-value numeric">{formatEnd(change)}</span>
+          <span className="live-value numeric">{formatDifference(change)}</span>
         </li>
       ))}
     </ul>
