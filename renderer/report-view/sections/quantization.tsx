@@ -28,7 +28,7 @@ function Quantization({ data, report }: SectionProps<'quantization'>) {
   return (
     <>
       {search.length === 0 ? null : <SearchChoice points={search} />}
-      <LayerView {...layers} />
+      {layers.rows.length === 0 ? null : <LayerView {...layers} />}
       {passes.map(({ pass, title, layers: rows }, place) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a recipe may name a pass twice, and its place tells them apart
         <Details key={`${place} ${pass}`} summary={`${visible(title)}: table of ${plural(rows.length, 'layer')}`}>
