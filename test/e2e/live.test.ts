@@ -59,6 +59,16 @@ describe('a running pass', () => {
     expect(await page.studio.page.evaluate(() => document.documentElement.scrollWidth)).toBe(1000);
   });
 
+  it('names layers as the report does, so that they can be told apart', async () => {
+    const nodes = ['/features/features.3/conv/conv.0/conv.0.0/Conv', '/layer.0/self/MatMul_1'];
+    tell('INT8 with search', { kind: 'sensitivity', total: 2, layers: nodes.map((node) => ({ node, change: 1e-4 })) });
+    await pane(/^Most sensitive layers so far/)
+      .getByText('features.3/conv.0.0', { exact: true })
+      .waitFor();
+    await page.studio.page.getByTitle(nodes[0] ?? '', { exact: true }).waitFor();
+    await page.studio.page.getByText('layer.0/self/MatMul_1', { exact: true }).waitFor();
+  });
+
   it('marks the best model so far: the most in INT8 that keeps the accuracy, else the nearest to it', async () => {
     const search = (drops: readonly number[]): Live => ({
       kind: 'search',

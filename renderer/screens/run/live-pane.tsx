@@ -1,6 +1,7 @@
 /** What the running pass has found so far: ranges that grow with the samples, layers by their harm, models with the best of them. */
 import type { Live } from '../../../native-workers/protocol/live.ts';
 import { formatDifference } from '../../../native-workers/report/format.ts';
+import { shortName } from '../../report-view/layer-rows.ts';
 import { formatBytes } from '../../text/format.ts';
 import { RUN } from '../../text/run.ts';
 import { Cut } from '../../widgets/cut.tsx';
@@ -64,7 +65,7 @@ function Sensitivity({ live: { layers } }: { readonly live: LiveOf<'sensitivity'
     <ul className="live">
       {layers.map(({ node, change }) => (
         <li key={node} className="live-row">
-          <Cut text={node} keepsEnd />
+          <Cut text={shortNode(node)} whole={node} keepsEnd />
           <svg className="live-bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
             <rect className="live-range" y="2" width={Math.max(0.5, (100 * Math.max(0, change)) / most)} height="6" />
           </svg>
@@ -96,6 +97,12 @@ function Search({ live: { points, maximumDrop } }: { readonly live: LiveOf<'sear
       ))}
     </ul>
   );
+}
+
+/** As the report names it. Which operator it is, is not told here: exporters end the name with it. */
+function shortNode(node: string): string {
+  const operator = /\/([A-Z][A-Za-z]*)$/.exec(node)?.[1] ?? '';
+  return shortName({ node, operator });
 }
 
 function formatEnd(value: number): string {
