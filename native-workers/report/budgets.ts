@@ -17,7 +17,7 @@ export function buildBudgets(input: ReportInput, sections: Sections): BudgetRow[
   ): BudgetRow[] => {
     if (limit === undefined) return [];
     const margin = actual === null ? null : limit - actual;
-    return [{ id, label, unit, limit, actual, margin, status: statusOf(margin) }];
+    return [{ id, label, unit, limit, actual, margin, status: statusOf(margin, limit) }];
   };
   const { maxDrop, maxMs, maxMb } = budgets;
   const loss = lossFor(sections);
@@ -52,7 +52,10 @@ function lossFor(sections: Sections): Loss {
   return { label: 'Answers unlike the original', unit: 'share', share: agreement === null ? null : 1 - agreement };
 }
 
-function statusOf(margin: number | null): BudgetRow['status'] {
+/** 0.8625 - 0.8605 is a little more than 0.002 in floating point, and no budget is missed by that. */
+const ROUNDING = 1e-9;
+
+function statusOf(margin: number | null, limit: number): BudgetRow['status'] {
   if (margin === null) return 'not-measured';
-  return margin >= 0 ? 'met' : 'missed';
+  return margin >= -ROUNDING * Math.max(1, limit) ? 'met' : 'missed';
 }

@@ -35,6 +35,13 @@ describe('budgets', () => {
     expect(budgets[0]?.actual).toBeCloseTo(0.0025);
   });
 
+  it('is not missed by what floating point adds', async () => {
+    const { budgets } = await withBudgets('mobilenet-int8', { maxDrop: 0.25 });
+    expect(budgets[0]?.actual).toBeGreaterThan(0.0025);
+    expect(budgets[0]?.status).toBe('met');
+    expect((await withBudgets('mobilenet-int8', { maxDrop: 0.2499 })).budgets[0]?.status).toBe('missed');
+  });
+
   it('takes top-1 agreement where there are no labels', async () => {
     expect((await withBudgets('resnet-float16', { maxDrop: 0.5 })).budgets[0]).toMatchObject({
       label: 'Answers unlike the original',
