@@ -49,7 +49,7 @@ export class Histogram {
     return Math.min(BINS, Math.max(0, Math.round(value / this.binWidth) - this.first));
   }
 
-  /** Adds numbers that are covered; others (rounding of another run) go to the outer bins, NaN is left out. */
+  /** Adds numbers, which `cover` has made room for; those beyond go to the outer bins, NaN is left out. */
   add(values: Float32Array): void {
     const { counts, first } = this;
     // Exact, as the width is a power of two.

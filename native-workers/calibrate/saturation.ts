@@ -1,7 +1,7 @@
 /**
  * Predicts on any machine what a quantized model loses on x86 CPUs without VNNI, where pairs of products saturate
  * (`kernels/pair-saturation.ts`). The graph with Q/DQ pairs runs in float; the codes that each layer reads come out, the
- * excess of its sums is worked out here, and goes back in as an input that is added to the layer's output. A layer's excess
+ * excess of its sums is worked out (`saturation-layer.ts`), and goes back in as an input that is added to the layer's output. A layer's excess
  * changes what the layers after it read, so this is repeated: after n rounds the first n layers in a row are exact, and the
  * rest is close, as saturation is rare.
  */

@@ -26,7 +26,7 @@ export interface BlockRounder {
   readonly nearest: Int8Array;
   readonly codes: Int8Array;
   /**
-   * The next block: the moments to fit the codes by, and those to judge them by. `noise`: the variance that rounding adds to each
+   * The next block, of 64 columns at most: the moments to fit the codes by, and those to judge them by. `noise`: the variance that rounding adds to each
    * element of the input, step^2/12.
    */
   load(fitting: Moments, judging: Moments, noise: number): void;
@@ -39,8 +39,8 @@ export interface BlockRounder {
   errorChange(before: number, after: number): number;
 }
 
-/** Longest block of columns, for which there is memory. */
-export const LONGEST_BLOCK = 64;
+/** Columns of a block that there is memory for: `MOST` in the AssemblyScript. */
+const MOST_COLUMNS = 64;
 /** Sweeps over a row; the changes die out after two or three. */
 const SWEEPS = 4;
 
@@ -71,13 +71,13 @@ export function blockRounder(): BlockRounder {
   const { Module, Instance } = (globalThis as unknown as { readonly WebAssembly: WebAssemblyApi }).WebAssembly;
   const wasm = new Instance(new Module(Buffer.from(COORDINATE_DESCENT, 'base64'))).exports as Exports;
   const { buffer } = wasm.memory;
-  const fitting = new Float64Array(buffer, wasm.FITTING.value, LONGEST_BLOCK ** 2);
-  const judging = new Float64Array(buffer, wasm.JUDGING.value, LONGEST_BLOCK ** 2);
+  const fitting = new Float64Array(buffer, wasm.FITTING.value, MOST_COLUMNS ** 2);
+  const judging = new Float64Array(buffer, wasm.JUDGING.value, MOST_COLUMNS ** 2);
   let block = { size: 0, noise: 0 };
   return {
-    weight: new Float64Array(buffer, wasm.WEIGHT.value, LONGEST_BLOCK),
-    nearest: new Int8Array(buffer, wasm.NEAREST.value, LONGEST_BLOCK),
-    codes: new Int8Array(buffer, wasm.CODES.value, LONGEST_BLOCK),
+    weight: new Float64Array(buffer, wasm.WEIGHT.value, MOST_COLUMNS),
+    nearest: new Int8Array(buffer, wasm.NEAREST.value, MOST_COLUMNS),
+    codes: new Int8Array(buffer, wasm.CODES.value, MOST_COLUMNS),
     load(fit, judge, noise) {
       block = { size: evenSize(fit), noise };
       withNoise(fit, noise, fitting);
@@ -91,11 +91,11 @@ export function blockRounder(): BlockRounder {
 
 /** The same in TypeScript, for tests to compare. */
 export class PlainBlockRounder implements BlockRounder {
-  readonly weight = new Float64Array(LONGEST_BLOCK);
-  readonly nearest = new Int8Array(LONGEST_BLOCK);
-  readonly codes = new Int8Array(LONGEST_BLOCK);
-  readonly #fitting = new Float64Array(LONGEST_BLOCK ** 2);
-  readonly #judging = new Float64Array(LONGEST_BLOCK ** 2);
+  readonly weight = new Float64Array(MOST_COLUMNS);
+  readonly nearest = new Int8Array(MOST_COLUMNS);
+  readonly codes = new Int8Array(MOST_COLUMNS);
+  readonly #fitting = new Float64Array(MOST_COLUMNS ** 2);
+  readonly #judging = new Float64Array(MOST_COLUMNS ** 2);
   #size = 0;
   #noise = 0;
 
